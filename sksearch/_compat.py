@@ -1,0 +1,100 @@
+"""Every private or version-dependent name of scikit-learn and joblib, in one place.
+
+The rest of the package imports these names from here only, so that a new release of scikit-learn is met in
+one file.
+"""
+
+from contextlib import contextmanager
+
+from sklearn.base import _fit_context
+from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection._validation import (
+    _fit_and_score,
+    _insert_error_scores,
+    _warn_or_raise_about_fit_failures,
+)
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_method_params
+
+__all__ = [
+    "BaseSearchCV",
+    "HasMethods",
+    "Interval",
+    "SearchCallbacks",
+    "StrOptions",
+    "_MultimetricScorer",
+    "_check_method_params",
+    "_fit_and_score",
+    "_fit_context",
+    "_insert_error_scores",
+    "_warn_or_raise_about_fit_failures",
+]
+
+
+class SearchCallbacks:
+    """The tree of tasks that scikit-learn's callbacks (1.9 and later) see of one search.
+
+    As in ``BaseSearchCV``: a root, below it the search with one leaf per fit, and the refit. Where no
+    callback is set, or scikit-learn is older, nothing happens, and nothing of the search is sent to the
+    workers.
+
+    Parameters
+    ----------
+    search : BaseSearchCV
+        The search being fitted.
+    X, y : array-like
+        Its training data.
+    metadata : dict or None
+        What callbacks are told of sample weights.
+    """
+
+    def __init__(self, search, X, y, metadata):
+        self._search = search
+        self._data = {"X": X, "y": y, "metadata": metadata}
+        self._root = self._task = None
+        listening = (
+            getattr(search, "_skl_callbacks", None)
+            or hasattr(search, "_parent_callback_ctx")
+            or getattr(search.estimator, "_skl_callbacks", None)
+        )
+        if listening and hasattr(search, "_init_callback_context"):
+            self._root = search._init_callback_context(
+                max_subtasks=1 + (search.refit is not False)
+            ).call_on_fit_task_begin(estimator=search, **self._data)
+
+    def begin_search(self, max_fits):
+        """Announce at most `max_fits` fits."""
+        if self._root is not None:
+            self._task = self._root.subcontext(
+                task_name="search", max_subtasks=max_fits, sequential_subtasks=False
+            ).call_on_fit_task_begin(estimator=self._search)
+
+    def for_fit(self, number):
+        """Arguments of ``_fit_and_score`` for the fit with this number."""
+        if self._task is None:
+            return {}
+        context = self._task.subcontext(task_name="candidate-split-evaluation", task_id=number)
+        return {"caller": self._search, "callback_ctx": context}
+
+    def end_search(self):
+        """Announce that all candidates are evaluated."""
+        if self._task is not None:
+            self._task.call_on_fit_task_end(estimator=self._search)
+
+    @contextmanager
+    def refit(self, estimator):
+        """Announce the refit of the best estimator, and hand it the callbacks."""
+        if self._root is None:
+            yield
+            return
+        context = self._root.subcontext(task_name="refit-with-best-params")
+        with context.propagate_callback_context(estimator):
+            context.call_on_fit_task_begin(estimator=self._search, **self._data)
+            yield
+        context.call_on_fit_task_end(estimator=self._search, **self._data)
+
+    def end(self):
+        """Announce the end of the search."""
+        if self._root is not None:
+            self._root.call_on_fit_task_end(estimator=self._search, **self._data)

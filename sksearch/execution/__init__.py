@@ -1,0 +1,6 @@
+"""How trials are run."""
+
+from sksearch.execution.rounds import Rounds
+from sksearch.execution.trial import CrossValidation, Trial
+
+__all__ = ["CrossValidation", "Rounds", "Trial"]

@@ -1,0 +1,66 @@
+"""Rounds: propose a few candidates, run them all, learn, repeat."""
+
+from joblib import effective_n_jobs
+from sklearn.utils.parallel import Parallel
+
+
+class Rounds:
+    """Run the trials of a search in rounds.
+
+    All results of a round are told to the optimizer in the order of proposal, so that a search is
+    reproducible with any number of workers.
+
+    Parameters
+    ----------
+    n_points : int or "auto", default="auto"
+        Candidates per round. "auto" takes the fewest that keep the workers busy at least nine tenths of a
+        round of equal fits: one for a single worker, since every candidate should learn from all before it.
+
+    Examples
+    --------
+    >>> from sksearch.execution import Rounds
+    >>> Rounds(n_points=8)
+    Rounds(n_points=8)
+    """
+
+    def __init__(self, n_points="auto"):
+        self.n_points = n_points
+
+    def __repr__(self):
+        return f"Rounds(n_points={self.n_points!r})"
+
+    def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
+        """Run trials until the study proposes no more.
+
+        Parameters
+        ----------
+        study : object
+            ``propose(n)`` gives up to n trials, none at the end; ``report(trials)`` takes them back;
+            ``out_of_time()`` says when no further trial may begin.
+        cross_validation : CrossValidation
+            What is run for a trial.
+        n_jobs, pre_dispatch : int or None, int or str
+            As in ``joblib.Parallel``.
+        """
+        n_points = self.n_points
+        if n_points == "auto":
+            n_points = _fill_workers(effective_n_jobs(n_jobs), len(cross_validation.splits))
+        parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator_unordered")
+        with parallel:
+            while trials := study.propose(n_points):
+                by_number = {trial.number: trial for trial in trials}
+                tasks = cross_validation.tasks(trials, study.n_iter, study.out_of_time)
+                for number, fold, result, seconds in parallel(tasks):
+                    by_number[number].folds[fold] = result
+                    by_number[number].wall_time += seconds
+                study.report(trials)
+
+
+def _fill_workers(n_workers, n_splits):
+    """Smallest number of candidates whose fits keep the workers busy nine tenths of the time."""
+    for n_points in range(1, n_workers):
+        fits = n_points * n_splits
+        steps = -(-fits // n_workers)
+        if fits >= 0.9 * steps * n_workers:
+            return n_points
+    return n_workers

@@ -1,0 +1,139 @@
+"""A trial, and how one fold of it is run."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.parallel import delayed
+
+from sksearch._compat import _fit_and_score
+
+
+@dataclass
+class Trial:
+    """One candidate and what is known of it.
+
+    Parameters
+    ----------
+    number : int
+        Place in the order of proposal.
+    params : dict
+        Parameter setting.
+    point : ndarray
+        The same as a point of the space.
+
+    Attributes
+    ----------
+    folds : dict of int to dict
+        Results of ``_fit_and_score`` by fold, for the folds that were run.
+    wall_time : float
+        Seconds that its fits and scorings took, summed over folds.
+    """
+
+    number: int
+    params: dict
+    point: np.ndarray
+    folds: dict = field(default_factory=dict)
+    wall_time: float = 0.0
+
+    def scores(self, metric=None):
+        """List the test scores of the folds that were run, NaN where the fit failed.
+
+        `metric` chooses one of several; None stands for the first, or the only one.
+        """
+        return [_pick(self.folds[fold], metric) for fold in sorted(self.folds)]
+
+    @property
+    def failed(self):
+        """Whether a fold failed to be fitted or to be scored."""
+        results = self.folds.values()
+        return any(r["fit_error"] is not None for r in results) or not all(
+            np.isfinite(score) for r in results for score in _all_scores(r)
+        )
+
+    @property
+    def status(self):
+        return "failed" if self.failed else "ok"
+
+
+def _all_scores(result):
+    scores = result["test_scores"]
+    return scores.values() if isinstance(scores, dict) else [scores]
+
+
+def _pick(result, metric):
+    if result["fit_error"] is not None:
+        return np.nan
+    scores = result["test_scores"]
+    if not isinstance(scores, dict):
+        return scores
+    return scores[metric] if metric is not None else next(iter(scores.values()))
+
+
+class CrossValidation:
+    """What is run for a trial: one fit and its scores per fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for every fit.
+    X, y : array-like
+        All data.
+    splits : list of (train, test)
+        Drawn once, shared by all trials.
+    callbacks : SearchCallbacks
+        Told of every fit.
+    options : dict
+        The arguments of ``_fit_and_score`` that are the same for every fit.
+    """
+
+    def __init__(self, estimator, X, y, splits, callbacks, options):
+        self.estimator = estimator
+        self.X, self.y = X, y
+        self.splits = splits
+        self.callbacks = callbacks
+        self.options = options
+
+    def tasks(self, trials, n_trials, out_of_time):
+        """Iterate over the delayed fits of trials, trial by trial.
+
+        Parameters
+        ----------
+        trials : list of Trial
+        n_trials : int
+            Most trials of the whole search, for the progress that verbose fits print.
+        out_of_time : callable
+            Asked before each trial; a true answer ends the iteration, so that what was begun is complete.
+        """
+        n_splits = len(self.splits)
+        # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
+        contexts = {
+            (trial.number, fold): self.callbacks.for_fit(trial.number * n_splits + fold)
+            for trial in trials
+            for fold in range(n_splits)
+        }
+        for trial in trials:
+            if out_of_time():
+                return
+            for fold, (train, test) in enumerate(self.splits):
+                yield delayed(_run_fold)(
+                    trial.number,
+                    fold,
+                    clone(self.estimator),
+                    self.X,
+                    self.y,
+                    train=train,
+                    test=test,
+                    parameters=trial.params,
+                    split_progress=(fold, n_splits),
+                    candidate_progress=(trial.number, n_trials),
+                    **self.options,
+                    **contexts[trial.number, fold],
+                )
+
+
+def _run_fold(number, fold, *args, **kwargs):
+    start = time.perf_counter()
+    result = _fit_and_score(*args, **kwargs)
+    return number, fold, result, time.perf_counter() - start

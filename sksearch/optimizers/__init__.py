@@ -1,0 +1,7 @@
+"""Search algorithms: ask and tell over encoded points, NumPy in and NumPy out."""
+
+from sksearch.optimizers.base import Optimizer
+from sksearch.optimizers.bayesian import BayesianOptimizer
+from sksearch.optimizers.random import RandomOptimizer
+
+__all__ = ["BayesianOptimizer", "Optimizer", "RandomOptimizer"]

@@ -1,0 +1,129 @@
+"""What every search algorithm shares: ask, tell, and never the same point twice."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+# Spaces with at most this many points are listed when random draws find nothing new.
+_COUNTABLE = 10_000
+
+
+class Optimizer(ABC):
+    """Ask-and-tell maximisation over the points of a space.
+
+    Points are the canonical points of the space's unit cube. A search algorithm is one subclass with one
+    method, `_propose`. No point is ever asked twice, whether its value has been told or is still pending.
+
+    Parameters
+    ----------
+    space : Space
+        What may be asked.
+    rng : numpy.random.Generator
+        The only source of randomness.
+    initial_points : sequence of ndarray, default=()
+        Points to ask first, in this order.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n_told, n_columns)
+        Points whose values are known.
+    values : ndarray of shape (n_told,)
+        Their values, larger is better; -inf where the evaluation failed.
+    noise : ndarray of shape (n_told,)
+        Their variances; 0 where the value is exact.
+    """
+
+    def __init__(self, space, rng, initial_points=()):
+        self.space = space
+        self.rng = rng
+        self.points = np.empty((0, space.n_columns))
+        self.values = np.empty(0)
+        self.noise = np.empty(0)
+        self._queue = list(initial_points)
+        self._pending = {}
+        self._told = {}
+
+    def ask(self, n=1):
+        """Propose points to evaluate.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Number of points.
+
+        Returns
+        -------
+        points : ndarray of shape (n, n_columns)
+            Fewer than n points where the space is exhausted.
+        """
+        asked = []
+        while len(asked) < n and (point := self._next()) is not None:
+            self._pending[self.space.key(point)] = point
+            asked.append(point)
+        return np.array(asked).reshape(len(asked), self.space.n_columns)
+
+    def tell(self, points, values, noise=None):
+        """Report values of points; a point told again has its value replaced.
+
+        Parameters
+        ----------
+        points : array of shape (n, n_columns)
+            Canonical points, asked for or not.
+        values : array of shape (n,)
+            Larger is better; -inf says that the evaluation failed.
+        noise : array of shape (n,), default=None
+            Variance of each value around what a full evaluation would give; None means exact.
+
+        Raises
+        ------
+        ValueError
+            If a value is NaN or +inf: a failure has to be said as one.
+        """
+        points = np.asarray(points, float).reshape(len(points), self.space.n_columns)
+        values = np.asarray(values, float)
+        noise = np.zeros(len(values)) if noise is None else np.asarray(noise, float)
+        if np.isnan(values).any() or np.isposinf(values).any():
+            raise ValueError(f"Values must be finite, or -inf for a failure, got {values}.")
+        for point, value, variance in zip(points, values, noise, strict=True):
+            key = self.space.key(point)
+            self._pending.pop(key, None)
+            if (row := self._told.get(key)) is None:
+                self._told[key] = len(self.values)
+                self.points = np.vstack([self.points, point])
+                self.values = np.append(self.values, value)
+                self.noise = np.append(self.noise, variance)
+            else:
+                self.values[row], self.noise[row] = value, variance
+
+    @abstractmethod
+    def _propose(self):
+        """Return points worth asking, best first, of shape (n_proposals, n_columns).
+
+        Points that are known already are passed over.
+        """
+
+    def _is_new(self, point):
+        key = self.space.key(point)
+        return key not in self._told and key not in self._pending
+
+    def _next(self):
+        while self._queue:
+            if self._is_new(point := self._queue.pop(0)):
+                return point
+        if len(self._told) + len(self._pending) >= self.space.size:
+            return None
+        for point in self._propose():
+            if self._is_new(point):
+                return point
+        return self._anything_new()
+
+    def _anything_new(self):
+        """Draw a point that is not known yet; None where there is none."""
+        for point in self.space.sample(1000, self.rng):
+            if self._is_new(point):
+                return point
+        if self.space.size <= _COUNTABLE:
+            remaining = [point for point in self.space.grid() if self._is_new(point)]
+            if remaining:
+                return remaining[self.rng.integers(len(remaining))]
+        return None

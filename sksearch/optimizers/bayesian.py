@@ -1,0 +1,122 @@
+"""Bayesian optimization: model the values told, ask where the model promises most."""
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
+from sksearch.optimizers.gp import GaussianProcess
+from sksearch.optimizers.random import RandomOptimizer
+
+# Points among which the acquisition is first looked at: spread out, and around the best known ones.
+_N_SPREAD = 512
+_N_AROUND = 256
+_N_INCUMBENTS = 5
+
+
+class BayesianOptimizer(RandomOptimizer):
+    """Gaussian-process search.
+
+    The first `n_initial_points` points come from a Sobol sequence. Then each proposal maximises an
+    acquisition function over a Gaussian process fitted to all values told, on a scale that stretches the
+    differences between the good ones. Points that are pending enter the model with their predicted value, so that
+    several can be asked for at once. Failures count as the worst value seen.
+
+    Parameters
+    ----------
+    space : Space
+        What may be asked.
+    rng : numpy.random.Generator
+        The only source of randomness.
+    initial_points : sequence of ndarray, default=()
+        Points to ask first; they count as initial.
+    n_initial_points : int or "auto", default="auto"
+        Number of points before the model is used; "auto" is between 4 and 10, growing with the number of
+        dimensions.
+    acquisition : {"log-ei", "ucb"}, default="log-ei"
+        What a proposal maximises.
+
+    References
+    ----------
+    Jones, Schonlau & Welch, "Efficient global optimization of expensive black-box functions", 1998.
+    Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
+    """
+
+    def __init__(self, space, rng, initial_points=(), *, n_initial_points="auto", acquisition="log-ei"):
+        super().__init__(space, rng, initial_points)
+        if n_initial_points == "auto":
+            n_initial_points = int(np.clip(space.n_columns + 2, 4, 10))
+        self.n_initial_points = n_initial_points
+        self.acquisition = acquisition
+        self._gp = GaussianProcess(space.ordered)
+        self._n_fitted = 0
+
+    def _propose(self):
+        if len(self._told) + len(self._pending) < self.n_initial_points:
+            return super()._propose()
+        finite = np.isfinite(self.values)
+        if self.space.n_columns == 0 or len(np.unique(self.values[finite])) < 2:
+            return super()._propose()
+        # The matrices are small: threads would only wait for each other, and for the workers' fits.
+        with threadpool_limits(1, user_api="blas"):
+            self._update_model()
+            incumbent = self._gp.predict(self.points)[0].max()
+            acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
+            return maximize(acquisition, self.space, self._candidates())
+
+    def _update_model(self):
+        y, noise = standardize(self.values, self.noise)
+        n = len(y)
+        # Hyperparameters settle: with many points they are fitted again only when a tenth is new.
+        if n > 1.1 * self._n_fitted or n < 50:
+            self._gp.fit(self.points, y, noise)
+            self._n_fitted = n
+        else:
+            self._gp.condition(self.points, y, noise)
+        if self._pending:
+            self._gp.fantasize(np.array(list(self._pending.values())))
+
+    def _candidates(self):
+        """Spread points, and perturbed copies of the best known ones."""
+        spread = self.space.sample(_N_SPREAD, self.rng)
+        best = self.points[np.argsort(-self.values, kind="stable")[:_N_INCUMBENTS]]
+        around = best[self.rng.integers(len(best), size=_N_AROUND)]
+        shape = around.shape
+        # A heavy spread of scales, from fine tuning to half the cube, on about half of the coordinates.
+        scale = 10.0 ** self.rng.uniform(-2.5, -0.3, size=(len(around), 1))
+        moved = np.clip(around + scale * self.rng.standard_normal(shape), 0.0, 1.0)
+        redrawn = self.rng.random(shape)
+        moved = np.where(self.space.ordered, moved, np.where(redrawn < 0.3, spread[:_N_AROUND], around))
+        moved = np.where(self.rng.random(shape) < 0.5, moved, around)
+        return np.vstack([spread, self.space.snap(moved)])
+
+
+def standardize(values, noise):
+    """Give values mean 0 and variance 1, after stretching the differences between the good ones.
+
+    Scores are skewed: a few candidates are hopeless, and what is worth modelling are the small
+    differences near the best. So values are replaced by the logarithm of their distance from the best,
+    in units of the median distance. Failures take the worst value.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        Larger is better; -inf for failures, at least two of the others distinct.
+    noise : ndarray of shape (n,)
+        Their variances.
+
+    Returns
+    -------
+    y, noise : ndarray of shape (n,)
+        Transformed values and variances.
+    """
+    finite = np.isfinite(values)
+    distance = values[finite].max() - values[finite]
+    unit = np.median(distance[distance > 0])
+    stretched = -np.log1p(distance / unit)
+    std = stretched.std()
+    y = np.full(len(values), stretched.min())
+    y[finite] = stretched
+    variance = np.zeros(len(values))
+    # d y / d value, by which a small error of the value is stretched
+    variance[finite] = noise[finite] / ((unit + distance) * std) ** 2
+    return (y - stretched.mean()) / std, variance

@@ -1,0 +1,419 @@
+"""The base of all searchers: what ``fit`` does, whatever the algorithm."""
+
+import threading
+import time
+import warnings
+from abc import abstractmethod
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import get_scorer_names
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_random_state, indexable
+
+from sksearch._compat import (
+    BaseSearchCV,
+    HasMethods,
+    Interval,
+    SearchCallbacks,
+    StrOptions,
+    _check_method_params,
+    _fit_context,
+    _insert_error_scores,
+    _MultimetricScorer,
+    _warn_or_raise_about_fit_failures,
+)
+from sksearch.execution import CrossValidation, Rounds, Trial
+from sksearch.space import Space, default_space
+from sksearch.space.binding import check_names, own_params
+
+_EXECUTORS = {"rounds": Rounds}
+
+_FITTED_ATTRIBUTES = (
+    "best_estimator_",
+    "best_index_",
+    "best_params_",
+    "best_score_",
+    "cv_results_",
+    "multimetric_",
+    "n_splits_",
+    "optimizer_",
+    "refit_time_",
+    "scorer_",
+)
+
+# ``warnings.catch_warnings`` changes global state: one search at a time.
+_WARNINGS_LOCK = threading.Lock()
+
+
+class AdaptiveSearchCV(BaseSearchCV):
+    """Cross-validated search in which results guide what is tried next.
+
+    The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
+    search, and concludes (``cv_results_``, selection, refit) as scikit-learn does. A subclass implements
+    `_make_optimizer`, and nothing else but its constructor.
+
+    Parameters are those of the subclasses, which document them.
+    """
+
+    _parameter_constraints: dict = {
+        **BaseSearchCV._parameter_constraints,
+        # Unknown names get a sentence of their own, with the nearest valid one.
+        "scoring": [str, callable, list, tuple, dict, None],
+        "param_distributions": [dict, list, tuple, None],
+        "n_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "timeout": [Interval(Real, 0, None, closed="neither"), None],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "initial_params": [list, tuple, None],
+        "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions=None,
+        *,
+        n_iter=50,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+        timeout=None,
+        n_iter_no_change=None,
+        tol=0.0,
+        initial_params=None,
+        executor="rounds",
+    ):
+        super().__init__(
+            estimator,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.param_distributions = param_distributions
+        self.n_iter = n_iter
+        self.random_state = random_state
+        self.timeout = timeout
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.initial_params = initial_params
+        self.executor = executor
+
+    def __getattr__(self, name):
+        if name not in _FITTED_ATTRIBUTES:
+            return object.__getattribute__(self, name)  # raises what Python and scikit-learn would
+        if "cv_results_" not in vars(self):
+            raise NotFittedError(
+                f"This {type(self).__name__} instance is not fitted yet. Call 'fit' before asking for "
+                f"{name!r}."
+            )
+        raise AttributeError(
+            f"This {type(self).__name__} has no {name!r} because it was fitted with "
+            f"refit={self.refit!r}; see the documentation of refit."
+        )
+
+    @abstractmethod
+    def _make_optimizer(self, space, rng, initial_points):
+        """Return the `Optimizer` that proposes candidates."""
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, **params):
+        """Search, and refit the best candidate on all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_samples)
+            Training vectors, or a precomputed kernel or distance matrix.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+            Target; None for unsupervised estimators.
+        **params : dict of str to object
+            Parameters passed to the ``fit`` method of the estimator, to the scorer, and to the splitter
+            (``groups``), as in ``GridSearchCV``.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is wrong, before any fit; or if every candidate failed.
+        """
+        deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
+        # -- prepare
+        self._check_scoring_name()
+        scorers, metric = self._get_scorers()
+        X, y = indexable(X, y)
+        params = _check_method_params(X, params=params)
+        routed = self._get_routed_params_for_fit(params)
+        space = self._make_space()
+        initial = self._initial_params(space)
+
+        weight = params.get("sample_weight")
+        metadata = None if weight is None else {"sample_weight": weight}
+        callbacks = SearchCallbacks(self, X, y, metadata)
+
+        splits = self._freeze_splits(X, y, routed.splitter.split)
+        base_estimator = clone(self.estimator)
+        cross_validation = CrossValidation(
+            base_estimator,
+            X,
+            y,
+            splits,
+            callbacks,
+            {
+                "scorer": scorers,
+                "fit_params": routed.estimator.fit,
+                "score_params": routed.scorer.score,
+                "return_train_score": self.return_train_score,
+                "return_n_test_samples": True,
+                "return_times": True,
+                "return_parameters": False,
+                "error_score": self.error_score,
+                "verbose": self.verbose,
+            },
+        )
+        # Known before the search where scikit-learn knows it; a callable may return a dict.
+        self.multimetric_ = isinstance(scorers, _MultimetricScorer)
+        study = self._make_study(space, initial, metric, deadline)
+
+        # -- search
+        if self.verbose > 0:
+            print(
+                f"Fitting {len(splits)} folds for each of {study.n_iter} candidates, totalling "
+                f"{study.n_iter * len(splits)} fits"
+            )
+        callbacks.begin_search(study.n_iter * len(splits))
+        executor = _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
+        try:
+            executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
+        except KeyboardInterrupt:
+            if not study.interrupt(len(splits)):
+                raise
+        callbacks.end_search()
+
+        # -- conclude
+        self.optimizer_ = study.optimizer
+        results, metric = self._conclude(study, metric)
+        self._select(results, metric)
+        if self.refit:
+            self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
+        self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+        self.cv_results_ = results
+        callbacks.end()
+        return self
+
+    # -- prepare -----------------------------------------------------------------------------------
+
+    def _check_scoring_name(self):
+        names = get_scorer_names()
+        if isinstance(self.scoring, str) and self.scoring not in names:
+            near = get_close_matches(self.scoring, names, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else "see sklearn.metrics.get_scorer_names()."
+            raise ValueError(f"scoring={self.scoring!r} is not the name of a scorer; {hint}")
+
+    def _make_space(self):
+        notations = self.param_distributions
+        space = Space(default_space(self.estimator) if notations is None else notations)
+        check_names(space, self.estimator)
+        return space
+
+    def _initial_params(self, space):
+        """List the settings to try first."""
+        own = own_params(space, self.estimator)
+        initial = [] if own is None else [own]
+        for i, params in enumerate(self.initial_params or ()):
+            if not isinstance(params, dict) or params not in space:
+                why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
+                raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
+            initial.append(params)
+        return initial
+
+    def _freeze_splits(self, X, y, split_params):
+        self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **split_params)
+        splits = list(self._checked_cv_orig.split(X, y, **split_params))
+        if not splits:
+            raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
+        if len(splits) != self.n_splits_:
+            raise ValueError(
+                "cv.split and cv.get_n_splits return inconsistent results. "
+                f"Expected {self.n_splits_} splits, got {len(splits)}"
+            )
+        return splits
+
+    def _make_study(self, space, initial, metric, deadline):
+        n_iter = int(min(self.n_iter, space.size))
+        points = [space.encode(params) for params in initial]
+        may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
+        if space.size <= self.n_iter and not may_stop_early:
+            # Nothing to choose: every candidate is tried, in GridSearchCV's order.
+            points = list(space.grid())
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        optimizer = self._make_optimizer(space, np.random.default_rng(seed), points)
+        return _Study(self, optimizer, initial, n_iter, metric, deadline)
+
+    # -- conclude ----------------------------------------------------------------------------------
+
+    def _conclude(self, study, metric):
+        """Format the results of all trials once, and say once what failed."""
+        trials = study.finished
+        if not trials:
+            raise ValueError(f"No candidate was evaluated within timeout={self.timeout!r} seconds; raise it.")
+        out = [trial.folds[fold] for trial in trials for fold in range(self.n_splits_)]
+        self._raise_if_all_failed(trials)
+        _warn_or_raise_about_fit_failures(out, self.error_score)
+        if callable(self.scoring):
+            _insert_error_scores(out, self.error_score)
+        self.multimetric_ = isinstance(out[0]["test_scores"], dict)
+        if self.multimetric_ and callable(self.scoring):
+            self._check_refit_for_multimetric(out[0]["test_scores"])
+            metric = self.refit
+        with _WARNINGS_LOCK, warnings.catch_warnings():
+            if any(result["fit_error"] is not None for result in out):
+                # Said already, with its reasons.
+                warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
+            results = self._format_results([trial.params for trial in trials], self.n_splits_, out)
+        results["status"] = np.array([trial.status for trial in trials], dtype=object)
+        results["n_resources"] = np.array([len(trial.folds) for trial in trials])
+        results["wall_time"] = np.array([trial.wall_time for trial in trials])
+        return results, metric
+
+    def _raise_if_all_failed(self, trials):
+        replaced = self.error_score != "raise" and np.isfinite(self.error_score)
+        errors = [r["fit_error"] for t in trials for r in t.folds.values() if r["fit_error"]]
+        partial = len(errors) < sum(len(trial.folds) for trial in trials)
+        if replaced or not errors or not partial or not all(trial.failed for trial in trials):
+            return
+        raise ValueError(
+            f"All the {len(trials)} candidates failed in at least one fold; there is nothing to select. "
+            "Set error_score='raise' to debug, or a number to rank them nevertheless. The first error was:\n"
+            f"{errors[0]}"
+        )
+
+    def _select(self, results, metric):
+        if self.refit or not self.multimetric_:
+            self.best_index_ = self._select_best_index(self.refit, metric, results)
+            if not callable(self.refit):
+                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
+            self.best_params_ = results["params"][self.best_index_]
+
+    def _refit(self, base_estimator, X, y, fit_params, callbacks):
+        # Values are cloned too: they can be estimators, which the caller's space must not share.
+        best = clone(base_estimator).set_params(**clone(self.best_params_, safe=False))
+        with callbacks.refit(best):
+            start = time.time()
+            if y is not None:
+                best.fit(X, y, **fit_params)
+            else:
+                best.fit(X, **fit_params)
+            self.refit_time_ = time.time() - start
+        self.best_estimator_ = best
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
+
+
+class _Study:
+    """What stands between an optimizer, which knows points, and an executor, which knows trials.
+
+    Parameters
+    ----------
+    search : AdaptiveSearchCV
+        For its stopping rules and its settings of scoring and printing.
+    optimizer : Optimizer
+    initial : list of dict
+        Settings that are used as they were written, rather than as the space decodes them.
+    n_iter : int
+        Most trials.
+    metric : str or bool
+        Name of the score that is optimised, as `refit` gives it.
+    deadline : float
+        Time of ``time.monotonic`` after which no trial begins.
+    """
+
+    def __init__(self, search, optimizer, initial, n_iter, metric, deadline):
+        self.search = search
+        self.optimizer = optimizer
+        self.n_iter = n_iter
+        self.deadline = deadline
+        self.trials = []
+        self.finished = []
+        self._metric = metric if isinstance(metric, str) and metric != "score" else None
+        space = optimizer.space
+        self._written = {space.key(space.encode(params)): params for params in initial}
+        self._best = -np.inf
+        self._n_since_best = 0
+
+    def out_of_time(self):
+        """Whether no further trial may begin; the first one always may."""
+        return bool(self.finished) and time.monotonic() > self.deadline
+
+    def propose(self, n):
+        """Return up to n new trials, none when the search is over."""
+        patience = self.search.n_iter_no_change
+        stalled = patience is not None and self._n_since_best >= patience
+        n = min(n, self.n_iter - len(self.trials))
+        if n <= 0 or stalled or self.out_of_time():
+            return []
+        proposed = []
+        for point in self.optimizer.ask(n):
+            params = self._written.get(self.optimizer.space.key(point))
+            params = self.optimizer.space.decode(point) if params is None else params
+            proposed.append(Trial(len(self.trials) + len(proposed), params, point))
+        self.trials += proposed
+        return proposed
+
+    def report(self, trials):
+        """Take trials back; those that never began, for lack of time, are no candidates."""
+        ended = [trial for trial in trials if trial.folds]
+        values = [self._value(trial) for trial in ended]
+        self.optimizer.tell([trial.point for trial in ended], values)
+        for value in values:
+            improved = value > self._best + (self.search.tol if np.isfinite(self._best) else 0)
+            self._best = value if improved else self._best
+            self._n_since_best = 0 if improved else self._n_since_best + 1
+        self.finished += ended
+        if self.search.verbose > 0 and ended:
+            best = max(self.optimizer.values)
+            print(
+                f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {best:.6g}",
+                flush=True,
+            )
+
+    def interrupt(self, n_splits):
+        """Keep what was finished when the user interrupts; return whether that is anything."""
+        known = {trial.number for trial in self.finished}
+        complete = [t for t in self.trials if len(t.folds) == n_splits and t.number not in known]
+        self.report(complete)
+        if self.finished:
+            warnings.warn(
+                f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
+                "the best of them is kept.",
+                stacklevel=4,
+            )
+        return bool(self.finished)
+
+    def _value(self, trial):
+        """Mean test score over the folds, -inf for a failure."""
+        first = next(iter(trial.folds.values()))["test_scores"]
+        if isinstance(first, dict) and callable(self.search.scoring) and not trial.failed:
+            # A wrong refit is an error of the user; found out after one candidate rather than all.
+            self.search._check_refit_for_multimetric(first)
+            self._metric = self.search.refit if isinstance(self.search.refit, str) else None
+        return -np.inf if trial.failed else float(np.mean(trial.scores(self._metric)))

@@ -1,0 +1,63 @@
+"""What makes two parameter values the same value."""
+
+from numbers import Integral, Real
+
+import joblib
+import numpy as np
+
+
+def identity(value):
+    """Return a hashable token that is equal for two values that configure the same model.
+
+    Two separate but alike objects (``SVC(C=1)`` written twice, two equal arrays) are the same value;
+    ``1``, ``1.0`` and ``True`` are three, because estimators tell them apart
+    (``max_features=1`` is one feature, ``max_features=1.0`` is all of them).
+
+    Parameters
+    ----------
+    value : object
+        Any parameter value.
+
+    Returns
+    -------
+    token : tuple
+        Hashable, comparable with ``==``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.svm import SVC
+    >>> identity(np.float64(1)) == identity(1.0)
+    True
+    >>> identity(1) == identity(1.0)
+    False
+    >>> identity(SVC(C=2)) == identity(SVC(C=2))
+    True
+    """
+    if value is None or isinstance(value, (str, bytes)):
+        return (type(value).__name__, value)
+    if isinstance(value, (bool, np.bool_)):
+        return ("bool", bool(value))
+    if isinstance(value, Integral):
+        return ("int", int(value))
+    if isinstance(value, Real):
+        number = float(value)
+        # NaN differs from itself, a token may not.
+        return ("float", number if number == number else "nan")
+    if isinstance(value, (list, tuple)):
+        return (type(value).__name__, tuple(identity(item) for item in value))
+    if isinstance(value, dict):
+        items = ((identity(key), identity(item)) for key, item in value.items())
+        return ("dict", frozenset(items))
+    if isinstance(value, type):
+        return ("class", value)
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        return ("array", value.shape, value.dtype.str, value.tobytes())
+    if hasattr(value, "get_params"):
+        return ("estimator", type(value), identity(value.get_params(deep=False)))
+    if callable(value):
+        return ("callable", id(value))
+    try:
+        return ("object", joblib.hash(value))
+    except Exception:  # an object that can not be pickled is only ever equal to itself
+        return ("object", id(value))

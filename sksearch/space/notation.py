@@ -1,0 +1,111 @@
+"""Users' notations: from what a user writes for one parameter to a dimension."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sksearch.space.dimensions import (
+    Categorical,
+    Dimension,
+    Distribution,
+    Integer,
+    Real,
+    is_number,
+)
+
+
+def as_dimension(name, value):
+    """Turn a user's notation into a dimension.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, for messages.
+    value : object
+        A list or array of values, a frozen ``scipy.stats`` distribution, ``(low, high)``,
+        ``(low, high, prior)``, or a `Dimension`.
+
+    Returns
+    -------
+    dimension : Dimension
+
+    Raises
+    ------
+    TypeError
+        If `value` is none of the notations.
+    ValueError
+        If it is one, but holds no legal value.
+
+    Examples
+    --------
+    >>> as_dimension("C", (1e-2, 1e2, "log-uniform"))
+    Real(0.01, 100.0, prior='log-uniform')
+    >>> as_dimension("n_neighbors", (1, 30))
+    Integer(1, 30, prior='uniform')
+    """
+    if isinstance(value, Dimension):
+        return value
+    if hasattr(value, "rvs"):
+        return _from_scipy(name, value)
+    if not (isinstance(value, tuple) and _looks_like_range(value)):
+        return Categorical(_as_list(name, value))
+    try:
+        return _from_range(*value)
+    except ValueError as error:
+        raise ValueError(f"Parameter {name!r}: {error}") from None
+
+
+def _as_list(name, value):
+    if isinstance(value, np.ndarray) and value.ndim != 1:
+        raise ValueError(
+            f"Parameter {name!r}: an array of values must be one-dimensional, got shape "
+            f"{value.shape}; write list(array) to choose between its rows."
+        )
+    is_sequence = isinstance(value, Sequence) or hasattr(value, "__array__")
+    if isinstance(value, (str, bytes, dict)) or not is_sequence:
+        # scikit-learn's own words, which people search for, then ours.
+        raise TypeError(
+            f"Parameter grid for parameter {name!r} needs to be a list or a numpy array, but got "
+            f"{value!r} (of type {type(value).__name__}) instead. Single values need to be wrapped "
+            "in a list with one element. A range is written (low, high) or (low, high, "
+            "'log-uniform'); a distribution is a frozen one of scipy.stats."
+        )
+    if len(value) == 0:
+        raise ValueError(
+            f"Parameter grid for parameter {name!r} need to be a non-empty sequence, got: {value!r}; "
+            "list the values to choose from."
+        )
+    # Python's own numbers: what an estimator is given should print, compare and pickle as expected.
+    return value.tolist() if isinstance(value, np.ndarray) else list(value)
+
+
+def _looks_like_range(value):
+    numbers = len(value) >= 2 and is_number(value[0]) and is_number(value[1])
+    return numbers and (len(value) == 2 or (len(value) == 3 and isinstance(value[2], str)))
+
+
+def _from_range(low, high, prior="uniform"):
+    whole = all(isinstance(bound, (int, np.integer)) for bound in (low, high))
+    return (Integer if whole else Real)(low, high, prior)
+
+
+def _from_scipy(name, value):
+    if not all(hasattr(value, method) for method in ("dist", "ppf", "cdf", "support")):
+        raise TypeError(
+            f"Parameter {name!r}: {value!r} is not a frozen scipy.stats distribution with cdf and ppf; "
+            "freeze it by calling it with its arguments, such as loguniform(1e-3, 1e3), or pass a "
+            "list of its draws."
+        )
+    low, high = value.support()
+    if np.isnan([low, high]).any():
+        raise ValueError(
+            f"Parameter {name!r}: the distribution has no support; check its arguments {value.args!r}."
+        )
+    # The same numbers with a scale the optimizers know, and a hundred times faster than scipy.stats.
+    if value.dist.name == "uniform":
+        return Real(float(low), float(high))
+    if value.dist.name in ("loguniform", "reciprocal"):
+        return Real(float(low), float(high), "log-uniform")
+    if value.dist.name == "randint" and high > low:
+        return Integer(int(low), int(high))
+    return Distribution(value)

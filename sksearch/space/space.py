@@ -1,0 +1,272 @@
+"""The search space: named dimensions, in one branch or several, encoded into one unit cube."""
+
+from itertools import combinations, product
+from math import prod
+
+import numpy as np
+
+from sksearch.space.dimensions import Categorical
+from sksearch.space.notation import as_dimension
+
+# Inactive coordinates all stand here, so that they tell two points of a branch nothing.
+_INACTIVE = 0.5
+
+# Configurations of overlapping branches are counted one by one, up to this many.
+_COUNTABLE = 10_000
+
+
+class Space:
+    """What may be searched, as parameter settings and as points of a unit cube.
+
+    A point is an array of `n_columns` numbers in [0, 1]. Where there are several branches, column 0
+    chooses the branch. Columns that the chosen branch does not use are *inactive*: a canonical point has
+    0.5 there, so that inactive parameters influence nothing. Parameters with the same name and the same
+    values in several branches share their columns; a parameter with a single value needs none.
+
+    Parameters
+    ----------
+    param_distributions : dict or list of dict
+        Notations by parameter name; a list stands for the union of its dicts.
+
+    Attributes
+    ----------
+    branches : list of dict
+        Dimension by parameter name, one dict per branch, names sorted.
+    n_columns : int
+        Length of a point.
+    ordered : ndarray of bool, shape (n_columns,)
+        Whether the coordinate is a number; else it is a category.
+    n_values : ndarray of float, shape (n_columns,)
+        Number of values of the coordinate, inf where it is continuous.
+    size : int or inf
+        Number of distinct configurations.
+
+    Raises
+    ------
+    TypeError, ValueError
+        One sentence that names the parameter, the value and the fix.
+
+    Examples
+    --------
+    >>> from sksearch.space import Space
+    >>> space = Space({"C": (1e-2, 1e2, "log-uniform"), "kernel": ["rbf", "poly"]})
+    >>> point = space.encode({"C": 1.0, "kernel": "poly"})
+    >>> point
+    array([0.5 , 0.75])
+    >>> space.decode(point)
+    {'C': 1.0, 'kernel': 'poly'}
+    """
+
+    def __init__(self, param_distributions):
+        self.branches = _parse(param_distributions)
+        self._choice = Categorical(range(len(self.branches)))
+        self._offset = int(len(self.branches) > 1)  # a single branch needs no column to choose it
+        placed = {}
+        self.n_columns = self._offset
+        for branch in self.branches:
+            for name, dimension in branch.items():
+                if dimension.size > 1 and (name, dimension) not in placed:
+                    stop = self.n_columns + dimension.width
+                    placed[name, dimension] = slice(self.n_columns, stop)
+                    self.n_columns = stop
+        # The columns of each parameter of each branch; None where the value is fixed.
+        self._columns = [
+            {name: placed.get((name, dimension)) for name, dimension in branch.items()}
+            for branch in self.branches
+        ]
+        self._placed = [(dimension, columns) for (_, dimension), columns in placed.items()]
+        self.ordered = np.zeros(self.n_columns, bool)
+        self.n_values = np.full(self.n_columns, float(len(self.branches)))
+        for dimension, columns in self._placed:
+            self.ordered[columns] = dimension.ordered
+            self.n_values[columns] = dimension.n_values
+        self._active = np.zeros((len(self.branches), self.n_columns), bool)
+        self._active[:, : self._offset] = True
+        for active, branch_columns in zip(self._active, self._columns, strict=True):
+            for columns in filter(None, branch_columns.values()):
+                active[columns] = True
+        self._overlapping = any(a.keys() == b.keys() for a, b in combinations(self.branches, 2))
+        self.size = self._count()
+
+    def _count(self):
+        total = sum(prod(dim.size for dim in branch.values()) for branch in self.branches)
+        if self._overlapping and total <= _COUNTABLE:
+            return sum(1 for _ in self.grid())
+        return total
+
+    def __contains__(self, params):
+        return self._branch_of(params) is not None
+
+    def _branch_of(self, params):
+        """Index of the first branch that holds a parameter setting, or None."""
+        for index, branch in enumerate(self.branches):
+            if params.keys() == branch.keys() and all(params[k] in branch[k] for k in branch):
+                return index
+        return None
+
+    def encode(self, params):
+        """Map a parameter setting to its canonical point.
+
+        Parameters
+        ----------
+        params : dict
+            A value for every parameter of one branch.
+
+        Returns
+        -------
+        point : ndarray of shape (n_columns,)
+
+        Raises
+        ------
+        ValueError
+            If no branch holds the setting.
+        """
+        index = self._branch_of(params)
+        if index is None:
+            raise ValueError(f"The search space does not hold {params!r}: {self.why_not(params)}")
+        point = np.full(self.n_columns, _INACTIVE)
+        point[: self._offset] = self._choice.encode(index)
+        for name, columns in self._columns[index].items():
+            if columns is not None:
+                point[columns] = self.branches[index][name].encode(params[name])
+        return point
+
+    def why_not(self, params):
+        """Say in a sentence why a parameter setting is not in the space."""
+        closest = min(self.branches, key=lambda branch: len(branch.keys() ^ params.keys()))
+        if missing := sorted(closest.keys() - params.keys()):
+            return f"give a value for {missing}."
+        if unknown := sorted(params.keys() - closest.keys()):
+            return f"{unknown} are not searched here; remove them."
+        outside = {name: params[name] for name in closest if params[name] not in closest[name]}
+        name, value = next(iter(outside.items()))
+        return f"{name}={value!r} is not in {closest[name]!r}."
+
+    def decode(self, point):
+        """Map a point, canonical or not, to the parameter setting it stands for.
+
+        Parameters
+        ----------
+        point : array of shape (n_columns,)
+
+        Returns
+        -------
+        params : dict
+            Values by parameter name, names sorted.
+        """
+        index = int(self._branch_indices(np.asarray(point)[None])[0])
+        branch, columns = self.branches[index], self._columns[index]
+        return {
+            name: dim.values()[0] if columns[name] is None else dim.decode(point[columns[name]])
+            for name, dim in branch.items()
+        }
+
+    def _branch_indices(self, points):
+        if not self._offset:
+            return np.zeros(len(points), int)
+        return np.clip((points[:, 0] * len(self.branches)).astype(int), 0, len(self.branches) - 1)
+
+    def active(self, points):
+        """Tell which coordinates matter to the configuration of each point.
+
+        Parameters
+        ----------
+        points : array of shape (n, n_columns)
+
+        Returns
+        -------
+        active : ndarray of bool, shape (n, n_columns)
+        """
+        return self._active[self._branch_indices(points)]
+
+    def snap(self, points):
+        """Move points, of shape (n, n_columns), to the canonical points of their configurations."""
+        return self._map(points, "snap")
+
+    def draw(self, points):
+        """Map uniform points, of shape (n, n_columns), to canonical points of random settings.
+
+        Settings follow the users' distributions, branches are equally likely.
+        """
+        return self._map(points, "draw")
+
+    def sample(self, n, rng):
+        """Draw canonical points of shape (n, n_columns); `rng` is a ``numpy.random.Generator``."""
+        return self.draw(rng.random((n, self.n_columns)))
+
+    def _map(self, points, method):
+        mapped = np.empty_like(points)
+        if self._offset:
+            mapped[:, :1] = self._choice.snap(points[:, :1])
+        for dimension, columns in self._placed:
+            mapped[:, columns] = getattr(dimension, method)(points[:, columns])
+        return np.where(self.active(mapped), mapped, _INACTIVE)
+
+    def key(self, point):
+        """Hashable identity of the configuration of a canonical point.
+
+        Two points have equal keys when, and only when, they stand for the same setting of active
+        parameters.
+        """
+        if self._overlapping:  # the first branch that holds a configuration speaks for it
+            point = self.encode(self.decode(point))
+        return np.round(point, 10).tobytes()
+
+    def neighbors(self, point):
+        """List the points that differ from a canonical point by one step in one parameter.
+
+        A step is another category, the next larger or smaller value of a discrete number, a column more
+        or less in a subset, or another branch. Continuous parameters have no steps.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+
+        Returns
+        -------
+        points : ndarray of shape (n_neighbors, n_columns)
+        """
+        index = int(self._branch_indices(point[None])[0])
+        moved = [np.empty((0, self.n_columns))]
+        changes = [
+            (columns, self.branches[index][name].neighbors(point[columns]))
+            for name, columns in self._columns[index].items()
+            if columns is not None
+        ]
+        if self._offset:
+            changes.append((slice(0, 1), self._choice.neighbors(point[:1])))
+        for columns, values in changes:
+            steps = np.tile(point, (len(values), 1))
+            steps[:, columns] = values
+            moved.append(steps)
+        return self.snap(np.vstack(moved))
+
+    def grid(self):
+        """Iterate over all points of a finite space, in the order of scikit-learn's ParameterGrid."""
+        seen = set()
+        for branch in self.branches:
+            for values in product(*(dimension.values() for dimension in branch.values())):
+                point = self.encode(dict(zip(branch, values, strict=True)))
+                if (key := self.key(point)) not in seen:
+                    seen.add(key)
+                    yield point
+
+
+def _parse(param_distributions):
+    dicts = param_distributions
+    if isinstance(dicts, dict):
+        dicts = [dicts]
+    if not isinstance(dicts, (list, tuple)):
+        raise TypeError(
+            "Parameter distribution is not a dict or a list, got: "
+            f"{param_distributions!r} of type {type(param_distributions).__name__}."
+        )
+    if len(dicts) == 0:
+        raise ValueError("param_distributions is an empty list; pass at least one dict.")
+    for names in dicts:
+        if not isinstance(names, dict):
+            raise TypeError(f"Parameter distribution is not a dict ({names!r}).")
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(f"Parameter names are strings, got {name!r}.")
+    return [{name: as_dimension(name, names[name]) for name in sorted(names)} for names in dicts]

@@ -1,0 +1,230 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from sklearn.svm import SVC
+
+from sksearch.space import Categorical, Integer, Real, Subset
+from sksearch.space.dimensions import Distribution
+from sksearch.space.identity import identity
+
+FINITE = [
+    Integer(-3, 12),
+    Integer(1, 500, "log-uniform"),
+    Categorical(["rbf", None, (1, 2), {"a": 1}, SVC(C=2), float, 0.5, [1, 2]]),
+    Categorical([1, 10, 100]),
+    Categorical([True, False]),
+    Subset(6),
+    Subset(7, min_features=2, max_features=4),
+    Distribution(stats.binom(8, 0.3)),
+]
+CONTINUOUS = [
+    Real(-2.0, 5.0),
+    Real(1e-7, 1e4, "log-uniform"),
+    Distribution(stats.norm(3, 2)),
+    Distribution(stats.expon(scale=10)),
+    Distribution(stats.beta(2, 5)),
+]
+
+
+@pytest.mark.parametrize("dimension", FINITE, ids=repr)
+def test_every_value_survives_the_round_trip(dimension):
+    values = dimension.values()
+    assert len(values) == dimension.size
+    for value in values:
+        assert value in dimension
+        assert identity(dimension.decode(dimension.encode(value))) == identity(value)
+
+
+@pytest.mark.parametrize("dimension", CONTINUOUS, ids=repr)
+@given(u=st.floats(1e-5, 1 - 1e-5))
+def test_continuous_values_survive_the_round_trip(dimension, u):
+    value = dimension.decode([u])
+    assert value in dimension
+    assert isinstance(value, float)
+    assert dimension.decode(dimension.encode(value)) == pytest.approx(value, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.parametrize("dimension", FINITE + CONTINUOUS, ids=repr)
+@given(data=st.data())
+def test_any_point_of_the_cube_is_a_legal_value(dimension, data):
+    point = np.array(data.draw(st.lists(st.floats(0, 1), min_size=dimension.width, max_size=dimension.width)))
+    assert dimension.decode(point) in dimension
+    canonical = dimension.snap(point[None])
+    assert canonical.min() >= 0
+    assert canonical.max() <= 1
+    np.testing.assert_allclose(dimension.snap(canonical), canonical, atol=1e-12)
+    assert identity(dimension.decode(canonical[0])) == identity(dimension.decode(point)) or (
+        dimension.decode(canonical[0]) == pytest.approx(dimension.decode(point))
+    )
+
+
+@given(low=st.integers(-1000, 1000), span=st.integers(1, 2000), log=st.booleans(), offset=st.floats(0, 1))
+def test_integer_bounds_hold_and_values_are_python_integers(low, span, log, offset):
+    low = abs(low) + 1 if log else low
+    dimension = Integer(low, low + span, "log-uniform" if log else "uniform")
+    value = low + round(offset * span)
+    assert dimension.decode(dimension.encode(value)) == value
+    assert type(dimension.decode([offset])) is int
+    assert {dimension.decode([0.0]), dimension.decode([1.0])} == {low, low + span}
+
+
+@given(low=st.floats(1e-12, 1e6), factor=st.floats(1.001, 1e9), u=st.floats(-0.5, 1.5), log=st.booleans())
+def test_real_bounds_hold(low, factor, u, log):
+    dimension = Real(low, low * factor, "log-uniform" if log else "uniform")
+    assert low <= dimension.decode([u]) <= low * factor
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [stats.norm(3, 2), stats.expon(scale=10), stats.beta(2, 5), stats.t(4), stats.gamma(2)],
+    ids=lambda d: d.dist.name,
+)
+def test_samples_follow_a_continuous_distribution(distribution):
+    draws = np.random.default_rng(0).random((2000, 1))
+    dimension = Distribution(distribution)
+    values = [dimension.decode(point) for point in dimension.draw(draws)]
+    assert stats.kstest(values, distribution.cdf).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [stats.poisson(3), stats.binom(8, 0.3), stats.geom(0.2), stats.randint(2, 9)],
+    ids=lambda d: d.dist.name,
+)
+def test_samples_follow_a_discrete_distribution(distribution):
+    dimension = Distribution(distribution)
+    draws = dimension.draw(np.random.default_rng(0).random((4000, 1)))
+    values, counts = np.unique([dimension.decode(point) for point in draws], return_counts=True)
+    assert all(isinstance(dimension.decode(point), int) for point in draws[:5])
+    expected = 4000 * distribution.pmf(values)
+    often = expected > 20
+    np.testing.assert_allclose(counts[often], expected[often], atol=5 * np.sqrt(expected.max()))
+
+
+def test_log_uniform_reals_are_uniform_in_the_logarithm():
+    dimension = Real(1e-3, 1e3, "log-uniform")
+    values = [dimension.decode(point) for point in np.random.default_rng(0).random((2000, 1))]
+    assert stats.kstest(np.log10(values), stats.uniform(-3, 6).cdf).pvalue > 1e-3
+
+
+def test_log_uniform_integers_cover_their_intervals_of_the_logarithm():
+    dimension = Integer(1, 4, "log-uniform")
+    values = [dimension.decode(point) for point in np.random.default_rng(0).random((4000, 1))]
+    expected = np.diff(np.log([0.5, 1.5, 2.5, 3.5, 4.5])) / np.log(9)
+    np.testing.assert_allclose(np.bincount(values)[1:] / 4000, expected, atol=0.03)
+
+
+def test_categories_are_drawn_evenly():
+    dimension = Categorical("abc")
+    values = [dimension.decode(point) for point in np.random.default_rng(0).random((3000, 1))]
+    counts = [values.count(value) for value in "abc"]
+    assert min(counts) > 900
+
+
+def test_subsets_of_every_size_are_drawn_evenly_and_no_column_is_preferred():
+    dimension = Subset(10, min_features=2, max_features=6)
+    points = dimension.draw(np.random.default_rng(0).random((5000, 10)))
+    masks = np.array([dimension.decode(point) for point in points])
+    sizes = np.bincount(masks.sum(axis=1), minlength=11)
+    assert set(np.flatnonzero(sizes)) == {2, 3, 4, 5, 6}
+    np.testing.assert_allclose(sizes[2:7] / 5000, 0.2, atol=0.03)
+    np.testing.assert_allclose(masks.mean(axis=0), 0.4, atol=0.04)
+
+
+def test_numbers_in_order_are_ordinal_other_categories_are_not():
+    assert Categorical([1, 10, 100]).ordered
+    assert Categorical([0.5, 0.1]).ordered
+    assert not Categorical([1, 100, 10]).ordered
+    assert not Categorical([True, False]).ordered
+    assert not Categorical([1, "auto"]).ordered
+
+
+def test_categories_written_twice_are_one_and_keep_their_first_place():
+    assert Categorical([3, 1, 3, 1, 2]).categories == [3, 1, 2]
+    assert Categorical([SVC(), SVC()]).size == 1
+    assert Categorical([1, 1.0, True]).size == 3
+
+
+def test_decoded_categories_are_the_objects_that_were_passed():
+    svc = SVC()
+    dimension = Categorical([svc, None])
+    assert dimension.decode(dimension.encode(svc)) is svc
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value", "expected"),
+    [
+        (Integer(1, 5), 3, {2, 4}),
+        (Integer(1, 5), 1, {2}),
+        (Categorical([1, 2, 4, 8]), 8, {4}),
+        (Categorical("abc"), "b", {"a", "c"}),
+        (Subset(3, max_features=2), (True, True, False), {(False, True, False), (True, False, False)}),
+        (Distribution(stats.poisson(2)), 0, {1}),
+    ],
+    ids=str,
+)
+def test_neighbors_are_one_step_away(dimension, value, expected):
+    neighbors = dimension.neighbors(dimension.encode(value))
+    assert {dimension.decode(point) for point in neighbors} == expected
+    np.testing.assert_allclose(dimension.snap(neighbors), neighbors)
+
+
+def test_continuous_dimensions_have_no_neighbors():
+    assert Real(0, 1).neighbors(np.array([0.3])).shape == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "inside"),
+    [(1, True), (1.0, True), (0.5, False), ("a", False), (None, False), (True, False), (np.nan, False)],
+)
+def test_real_holds_numbers_within_bounds(value, inside):
+    assert (value in Real(1.0, 2.0)) is inside
+
+
+@pytest.mark.parametrize(
+    ("value", "inside"), [(1, True), (np.int64(2), True), (1.0, False), (3, False), (True, False)]
+)
+def test_integer_holds_integers_within_bounds(value, inside):
+    assert (value in Integer(1, 2)) is inside
+
+
+def test_subset_holds_masks_of_its_length_and_sizes():
+    dimension = Subset(3, min_features=1, max_features=2)
+    assert (True, False, True) in dimension
+    assert np.array([True, False, False]) in dimension
+    assert (True, True, True) not in dimension
+    assert (False, False, False) not in dimension
+    assert (True, False) not in dimension
+    assert (1, 0, 1) not in dimension
+    assert "abc" not in dimension
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Real(2, 1), "lower bound must be below"),
+        (lambda: Real(1, 1), "lower bound must be below"),
+        (lambda: Real(0, 1, "log-uniform"), "bounds above 0"),
+        (lambda: Real(0, np.inf), "two finite numbers"),
+        (lambda: Real("a", 1), "two finite numbers"),
+        (lambda: Real(0, 1, "normal"), "prior must be one of"),
+        (lambda: Integer(0.5, 3), "must be integers"),
+        (lambda: Categorical([]), "at least one category"),
+        (lambda: Subset(3, min_features=4), "min_features <= max_features"),
+        (lambda: Subset(2.5), "integers"),
+    ],
+)
+def test_impossible_dimensions_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_equal_dimensions_are_equal():
+    assert Real(0, 1) == Real(0, 1)
+    assert Real(0, 1) != Real(0, 2)
+    assert Integer(0, 1) != Real(0, 1)
+    assert Categorical(["a", SVC()]) == Categorical(["a", SVC()])
+    assert Distribution(stats.norm(0, 1)) == Distribution(stats.norm(0, 1))
+    assert Distribution(stats.norm(0, 1)) != Distribution(stats.norm(0, 2))
