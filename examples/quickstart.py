@@ -7,7 +7,7 @@ import argparse
 import time
 
 import numpy as np
-from scipy.stats import loguniform
+from scipy.stats import loguniform, uniform
 from sklearn.datasets import load_digits
 from sklearn.model_selection import RandomizedSearchCV, train_test_split
 from sklearn.pipeline import Pipeline
@@ -19,8 +19,9 @@ from sksearch import BayesSearchCV
 SPACE = {
     "svc__C": loguniform(1e-3, 1e3),
     "svc__gamma": loguniform(1e-5, 1e1),
-    "svc__kernel": ["rbf", "poly", "sigmoid"],
-    "scale": [StandardScaler(), "passthrough"],
+    "svc__kernel": ["rbf", "poly"],
+    "svc__degree": [2, 3, 4, 5],
+    "svc__coef0": uniform(0, 2),
 }
 
 
@@ -65,7 +66,7 @@ def print_best(search, n=5):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=5, help="number of seeds (default: 5)")
-    parser.add_argument("--n-iter", type=int, default=30, help="candidates per search (default: 30)")
+    parser.add_argument("--n-iter", type=int, default=40, help="candidates per search (default: 40)")
     parser.add_argument("--n-jobs", type=int, default=1, help="fits in parallel (default: 1)")
     args = parser.parse_args()
 

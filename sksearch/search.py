@@ -361,15 +361,15 @@ class _Study:
         self._n_since_best = 0
 
     def out_of_time(self):
-        """Whether no further trial may begin; the first one always may."""
-        return bool(self.finished) and time.monotonic() > self.deadline
+        """Whether no further trial may begin."""
+        return time.monotonic() > self.deadline
 
     def propose(self, n):
         """Return up to n new trials, none when the search is over."""
         patience = self.search.n_iter_no_change
         stalled = patience is not None and self._n_since_best >= patience
         n = min(n, self.n_iter - len(self.trials))
-        if n <= 0 or stalled or self.out_of_time():
+        if n <= 0 or stalled or (self.finished and self.out_of_time()):
             return []
         proposed = []
         for point in self.optimizer.ask(n):

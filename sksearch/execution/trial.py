@@ -104,7 +104,8 @@ class CrossValidation:
         n_trials : int
             Most trials of the whole search, for the progress that verbose fits print.
         out_of_time : callable
-            Asked before each trial; a true answer ends the iteration, so that what was begun is complete.
+            Asked before each trial but the first; a true answer ends the iteration, so that what was begun
+            is complete.
         """
         n_splits = len(self.splits)
         # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
@@ -114,7 +115,7 @@ class CrossValidation:
             for fold in range(n_splits)
         }
         for trial in trials:
-            if out_of_time():
+            if trial is not trials[0] and out_of_time():
                 return
             for fold, (train, test) in enumerate(self.splits):
                 yield delayed(_run_fold)(

@@ -12,14 +12,19 @@ _N_SPREAD = 512
 _N_AROUND = 256
 _N_INCUMBENTS = 5
 
+# Every so many proposals aim for an improvement of a whole standard deviation of the values told.
+_AMBITIOUS = 5
+
 
 class BayesianOptimizer(RandomOptimizer):
     """Gaussian-process search.
 
     The first `n_initial_points` points come from a Sobol sequence. Then each proposal maximises an
     acquisition function over a Gaussian process fitted to all values told, on a scale that stretches the
-    differences between the good ones. Points that are pending enter the model with their predicted value, so that
-    several can be asked for at once. Failures count as the worst value seen.
+    differences between the good ones. Every fifth proposal aims for a large improvement instead of any,
+    so that the search does not stay on a plateau of equal scores (Jones, 2001, on several targets). Points
+    that are pending enter the model with their predicted value, so that several can be asked for at once.
+    Failures count as the worst value seen.
 
     Parameters
     ----------
@@ -38,6 +43,7 @@ class BayesianOptimizer(RandomOptimizer):
     References
     ----------
     Jones, Schonlau & Welch, "Efficient global optimization of expensive black-box functions", 1998.
+    Jones, "A taxonomy of global optimization methods based on response surfaces", 2001, section 6.
     Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
     """
 
@@ -60,6 +66,8 @@ class BayesianOptimizer(RandomOptimizer):
         with threadpool_limits(1, user_api="blas"):
             self._update_model()
             incumbent = self._gp.predict(self.points)[0].max()
+            if (len(self._told) + len(self._pending)) % _AMBITIOUS == 0:
+                incumbent += 1.0
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
             return maximize(acquisition, self.space, self._candidates())
 

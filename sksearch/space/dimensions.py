@@ -150,20 +150,34 @@ class Real(_Range):
     array([0.5])
     """
 
+    # What is reached of the unit interval; a distribution that never draws its bounds reaches less.
+    _ends = (0.0, 1.0)
+
+    @classmethod
+    def from_open_interval(cls, low, high):
+        """Make a range whose bounds are values, but are never proposed."""
+        dimension = cls(low, high)
+        dimension._ends = (1e-6, 1 - 1e-6)
+        return dimension
+
+    @property
+    def token(self):
+        return (*super().token, self._ends)
+
     def __contains__(self, value):
         return is_number(value) and self.low <= value <= self.high
 
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)
-        return np.clip((self._scale([value]) - low) / (high - low), 0.0, 1.0)
+        return np.clip((self._scale([value]) - low) / (high - low), *self._ends)
 
     def decode(self, point):
         low, high = self._scale(self.low), self._scale(self.high)
-        value = self._unscale(low + np.clip(point[0], 0.0, 1.0) * (high - low))
+        value = self._unscale(low + np.clip(point[0], *self._ends) * (high - low))
         return float(np.clip(value, self.low, self.high))
 
     def snap(self, points):
-        return np.clip(points, 0.0, 1.0)
+        return np.clip(points, *self._ends)
 
 
 class Integer(_Range):

@@ -103,7 +103,7 @@ def _from_scipy(name, value):
         )
     # The same numbers with a scale the optimizers know, and a hundred times faster than scipy.stats.
     if value.dist.name == "uniform":
-        return Real(float(low), float(high))
+        return Real.from_open_interval(float(low), float(high))
     if value.dist.name in ("loguniform", "reciprocal"):
         return Real(float(low), float(high), "log-uniform")
     if value.dist.name == "randint" and high > low:

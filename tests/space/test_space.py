@@ -54,7 +54,7 @@ def test_notations_become_the_dimensions_they_stand_for():
     assert kinds["a"] == Integer(1, 5)
     assert kinds["b"] == Real(1.0, 5)
     assert kinds["c"] == Integer(1, 5, "log-uniform")
-    assert kinds["d"] == Real(2.0, 5.0)
+    assert kinds["d"] == Real.from_open_interval(2.0, 5.0)
     assert kinds["e"] == Real(1e-2, 1e2, "log-uniform")
     assert kinds["f"] == Integer(3, 8)
     assert isinstance(kinds["g"], Distribution)
@@ -67,6 +67,13 @@ def test_notations_become_the_dimensions_they_stand_for():
     assert kinds["n"] == Real(0, 1)
     assert kinds["o"] == Categorical([True, False])
     assert kinds["p"] == Real(1.0, 2)
+
+
+def test_bounds_are_proposed_where_the_user_wrote_them_and_not_where_a_distribution_never_draws_them():
+    corner = np.zeros(1)
+    assert Space({"C": (0.0, 4.0)}).decode(corner)["C"] == 0.0
+    assert 0 < Space({"C": uniform(0, 4)}).decode(corner)["C"] < 1e-5
+    assert {"C": 0.0} in Space({"C": uniform(0, 4)})
 
 
 def test_pandas_columns_are_lists_of_values():

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from sksearch.optimizers.acquisition import ACQUISITIONS, log_h, maximize
+from sksearch.optimizers.gp import GaussianProcess
+from sksearch.space import Space
+
+SPACE = Space({"a": (0.0, 1.0), "b": (1, 40), "c": ["x", "y", "z"], "d": [1, 2, 4, 8]})
+
+
+@pytest.fixture
+def gp():
+    rng = np.random.default_rng(0)
+    points = SPACE.sample(20, rng)
+    return GaussianProcess(SPACE.ordered).fit(points, rng.standard_normal(20))
+
+
+def test_log_h_is_the_logarithm_of_the_textbook_formula():
+    z = np.linspace(-5, 5, 101)
+    np.testing.assert_allclose(log_h(z), np.log(norm.pdf(z) + z * norm.cdf(z)), rtol=1e-8)
+
+
+def test_log_h_stays_finite_and_monotone_far_out():
+    z = -np.logspace(0, 9, 200)
+    assert np.isfinite(log_h(z)).all()
+    assert np.all(np.diff(log_h(z)) < 0)
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+@pytest.mark.parametrize("incumbent", [0.0, 2.0, 50.0])
+def test_gradients_agree_with_finite_differences(gp, name, incumbent):
+    acquisition = ACQUISITIONS[name](gp, incumbent)
+    x = SPACE.sample(1, np.random.default_rng(1))[0]
+    value, gradient = acquisition.gradient(x)
+    assert value == pytest.approx(acquisition(x[None])[0])
+    for j in np.flatnonzero(SPACE.ordered):
+        step = 1e-6 * np.eye(len(x))[j]
+        slope = (acquisition((x + step)[None]) - acquisition((x - step)[None]))[0] / 2e-6
+        assert gradient[j] == pytest.approx(slope, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_maximize_beats_a_large_random_sample_with_legal_points(gp, name):
+    acquisition = ACQUISITIONS[name](gp, 1.0)
+    points = maximize(acquisition, SPACE, SPACE.sample(50, np.random.default_rng(2)))
+    assert np.all(np.diff(acquisition(points)) <= 1e-12)
+    np.testing.assert_allclose(SPACE.snap(points), points, atol=1e-12)
+    random = acquisition(SPACE.sample(5000, np.random.default_rng(3)))
+    assert acquisition(points[:1])[0] >= np.quantile(random, 0.999)

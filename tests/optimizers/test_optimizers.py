@@ -1,0 +1,149 @@
+import pickle
+
+import numpy as np
+import pytest
+from scipy.stats import poisson
+
+from sksearch.optimizers import BayesianOptimizer, RandomOptimizer
+from sksearch.optimizers.bayesian import standardize
+from sksearch.space import Space, Subset
+
+SPACE = Space({"x": (0.0, 1.0), "y": (1e-3, 1e3, "log-uniform"), "k": ["a", "b", "c"], "n": (1, 30)})
+OPTIMIZERS = [RandomOptimizer, BayesianOptimizer]
+
+
+def score(params):
+    best = {"a": 0.0, "b": -0.3, "c": -1.0}[params["k"]]
+    return (
+        best
+        - (params["x"] - 0.3) ** 2
+        - (np.log10(params["y"]) / 3 - 0.2) ** 2
+        - (params["n"] / 30 - 0.5) ** 2
+    )
+
+
+def run(optimizer, n, n_points=1):
+    while len(optimizer.values) < n:
+        points = optimizer.ask(n_points)
+        optimizer.tell(points, [score(SPACE.decode(point)) for point in points])
+    return optimizer
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_no_point_is_asked_twice_and_every_point_is_legal(make):
+    optimizer = run(make(SPACE, np.random.default_rng(0)), 40, n_points=4)
+    np.testing.assert_allclose(SPACE.snap(optimizer.points), optimizer.points, atol=1e-12)
+    assert len({SPACE.key(point) for point in optimizer.points}) == 40
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "notation",
+    [
+        {"a": [1, 2, 3], "b": ["x", "y"]},
+        {},
+        {"a": ["only"]},
+        [{"a": [1, 2]}, {"a": [2, 3]}],
+        {"m": Subset(4)},
+        {"n": (0, 20)},
+    ],
+    ids=str,
+)
+def test_a_finite_space_is_asked_to_the_last_point_and_then_ends(make, notation):
+    space = Space(notation)
+    optimizer = make(space, np.random.default_rng(0))
+    asked = []
+    while len(points := optimizer.ask(3)):
+        asked += list(points)
+        optimizer.tell(points, np.arange(len(points), dtype=float))
+    assert len(asked) == len({space.key(point) for point in asked}) == space.size
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_pending_points_are_not_asked_again(make):
+    space = Space({"a": (1, 6)})
+    optimizer = make(space, np.random.default_rng(0))
+    points = np.vstack([optimizer.ask(1) for _ in range(6)])
+    assert len(np.unique(points)) == 6
+    assert len(optimizer.ask(1)) == 0
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_initial_points_come_first_and_once(make):
+    first = SPACE.sample(3, np.random.default_rng(5))
+    optimizer = make(SPACE, np.random.default_rng(0), [*first, first[0]])
+    np.testing.assert_array_equal(optimizer.ask(3), first)
+    assert not any(np.array_equal(point, first[0]) for point in optimizer.ask(3))
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_same_seed_same_points_and_pickling_changes_nothing(make):
+    one, other = (run(make(SPACE, np.random.default_rng(3)), 14) for _ in range(2))
+    np.testing.assert_array_equal(one.points, other.points)
+    copy = pickle.loads(pickle.dumps(one))
+    np.testing.assert_array_equal(copy.ask(2), other.ask(2))
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_failures_are_taken_and_avoided_values_must_be_numbers(make):
+    optimizer = make(SPACE, np.random.default_rng(0))
+    for _ in range(15):
+        points = optimizer.ask(1)
+        params = SPACE.decode(points[0])
+        optimizer.tell(points, [-np.inf if params["x"] > 0.5 else score(params)])
+    assert np.isneginf(optimizer.values).any()
+    with pytest.raises(ValueError, match="finite, or -inf for a failure"):
+        optimizer.tell(optimizer.ask(1), [np.nan])
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
+def test_only_failures_or_equal_values_do_not_stop_the_search(make):
+    for value in (-np.inf, 1.0):
+        optimizer = make(SPACE, np.random.default_rng(0))
+        for _ in range(14):
+            optimizer.tell(optimizer.ask(1), [value])
+        assert len(optimizer.values) == 14
+
+
+def test_telling_a_point_again_replaces_its_value():
+    optimizer = RandomOptimizer(SPACE, np.random.default_rng(0))
+    points = optimizer.ask(2)
+    optimizer.tell(points, [1.0, 2.0], [0.5, 0.5])
+    optimizer.tell(points[:1], [3.0])
+    assert optimizer.values.tolist() == [3.0, 2.0]
+    assert optimizer.noise.tolist() == [0.0, 0.5]
+
+
+def test_the_model_beats_random_search_on_every_seed():
+    for seed in range(3):
+        model = run(BayesianOptimizer(SPACE, np.random.default_rng(seed)), 30)
+        random = run(RandomOptimizer(SPACE, np.random.default_rng(seed)), 30)
+        assert model.values.max() > random.values.max()
+        assert model.values.max() > -0.01
+
+
+def test_a_batch_is_spread_out():
+    optimizer = run(BayesianOptimizer(SPACE, np.random.default_rng(0)), 12)
+    batch = optimizer.ask(4)
+    distances = np.abs(batch[:, None] - batch[None]).max(axis=2)[np.triu_indices(4, 1)]
+    assert distances.min() > 1e-3
+
+
+def test_unbounded_counts_are_searched():
+    space = Space({"n": poisson(4)})
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    for _ in range(10):
+        points = optimizer.ask(1)
+        optimizer.tell(points, [-abs(space.decode(points[0])["n"] - 7)])
+    assert optimizer.values.max() == 0
+
+
+def test_standardize_stretches_what_is_near_the_best_and_puts_failures_last():
+    values = np.array([0.1, 0.90, 0.95, 0.96, -np.inf])
+    y, noise = standardize(values, np.full(5, 1e-4))
+    assert y[:4].mean() == pytest.approx(0)
+    assert y[:4].std() == pytest.approx(1)
+    assert y[4] == y[0] == y.min()
+    assert (y[3] - y[2]) / 0.01 > (y[1] - y[0]) / 0.8
+    assert noise[3] > noise[0] > 0
+    assert noise[4] == 0

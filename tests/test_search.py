@@ -1,0 +1,468 @@
+"""The promises of every searcher, on `BayesSearchCV`."""
+
+import os
+import pickle
+import random
+import signal
+import sys
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.stats import loguniform, randint
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.ensemble import IsolationForest
+from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    RandomizedSearchCV,
+    ShuffleSplit,
+    cross_val_score,
+)
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier
+
+from sksearch import BayesSearchCV
+from sksearch.execution import Rounds
+from sksearch.space import ColumnMask, Subset
+
+X, y = load_iris(return_X_y=True)
+SPACE = {"C": (1e-3, 1e3, "log-uniform")}
+
+
+class Fickle(ClassifierMixin, BaseEstimator):
+    """Raises, returns NaN or interrupts, as it is told to."""
+
+    def __init__(self, value=0.0, fails_above=np.inf, interrupts_above=np.inf):
+        self.value = value
+        self.fails_above = fails_above
+        self.interrupts_above = interrupts_above
+
+    def fit(self, X, y):
+        if self.value > self.interrupts_above:
+            raise KeyboardInterrupt
+        if self.value > self.fails_above:
+            raise RuntimeError("value is too large")
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return self.value
+
+
+class Sleeper(Fickle):
+    def fit(self, X, y):
+        time.sleep(0.05)
+        return super().fit(X, y)
+
+
+def search_over(estimator, space, **settings):
+    return BayesSearchCV(estimator, space, **{"n_iter": 12, "cv": 3, "random_state": 0} | settings)
+
+
+# -- budget ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_iter", [1, 7, 15])
+def test_n_iter_is_exactly_that_many_distinct_candidates(n_iter):
+    search = search_over(LogisticRegression(), SPACE | {"fit_intercept": [True, False]}, n_iter=n_iter).fit(
+        X, y
+    )
+    params = search.cv_results_["params"]
+    assert len(params) == n_iter
+    assert len({tuple(p.items()) for p in params}) == n_iter
+
+
+def test_a_finite_space_ends_the_search_and_no_value_is_tried_twice():
+    search = search_over(Fickle(), {"value": randint(0, 4)}, timeout=60).fit(X, y)
+    assert sorted(search.cv_results_["param_value"]) == [0, 1, 2, 3]
+
+
+def test_a_budget_that_covers_the_grid_gives_what_grid_search_gives():
+    grid = [{"kernel": ["rbf"], "C": [1, 10], "gamma": [0.1, 1]}, {"kernel": ["poly"], "degree": [1, 2]}]
+    ours = search_over(SVC(), grid).fit(X, y)
+    theirs = GridSearchCV(SVC(), grid, cv=3).fit(X, y)
+    assert ours.cv_results_["params"] == theirs.cv_results_["params"]
+    np.testing.assert_array_equal(ours.cv_results_["rank_test_score"], theirs.cv_results_["rank_test_score"])
+    assert ours.best_index_ == theirs.best_index_
+
+
+def test_the_estimators_own_parameters_are_candidate_0_and_known_good_ones_follow():
+    search = search_over(LogisticRegression(C=0.5), SPACE, initial_params=[{"C": 3.0}, {"C": 7}], n_iter=4)
+    params = search.fit(X, y).cv_results_["params"]
+    assert params[:3] == [{"C": 0.5}, {"C": 3.0}, {"C": 7}]
+    assert type(params[2]["C"]) is int
+
+
+def test_timeout_ends_the_search_with_complete_candidates():
+    start = time.monotonic()
+    search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=1000, timeout=0.6).fit(X, y)
+    assert time.monotonic() - start < 5
+    assert 1 <= len(search.cv_results_["params"]) < 100
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+def test_timeout_within_a_round_leaves_the_rest_of_the_round_out():
+    search = search_over(
+        Sleeper(), {"value": (0.0, 1.0)}, n_iter=1000, timeout=0.4, executor=Rounds(n_points=500)
+    ).fit(X, y)
+    assert 1 <= len(search.cv_results_["params"]) < 100
+
+
+def test_the_search_ends_when_the_score_stalls():
+    flat = search_over(Fickle(), {"fails_above": (1.0, 2.0)}, n_iter=100, n_iter_no_change=5).fit(X, y)
+    assert len(flat.cv_results_["params"]) == 6
+    coarse = search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=100, n_iter_no_change=5, tol=10.0).fit(X, y)
+    assert len(coarse.cv_results_["params"]) == 6
+
+
+# -- reproducibility and isolation ----------------------------------------------------------------
+
+
+def test_same_seed_same_search_other_seed_another():
+    searches = [search_over(LogisticRegression(), SPACE, random_state=seed).fit(X, y) for seed in (0, 0, 1)]
+    one, same, other = (search.cv_results_["param_C"].tolist() for search in searches)
+    assert one == same
+    assert one != other
+
+
+def test_folds_are_drawn_once_and_shared_by_all_candidates():
+    search = search_over(
+        KNeighborsRegressor(), {"weights": ["uniform"], "leaf_size": (1, 50)}, cv=ShuffleSplit(3), n_iter=6
+    ).fit(X, y)
+    scores = search.cv_results_["split0_test_score"]
+    assert len(scores) == 6
+    np.testing.assert_allclose(scores, scores[0])  # the leaf size changes the speed, not the result
+
+
+def test_global_state_is_left_as_found():
+    random.seed(1)
+    np.random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)
+    estimator = Fickle()
+    space = {"value": (0.0, 1.0), "fails_above": [0.5, 2.0]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        filters = list(warnings.filters)
+        search_over(estimator, space).fit(X, y)
+        assert list(warnings.filters) == filters
+    assert (random.getstate(), np.random.get_state()[1].tolist(), list(warnings.filters)) == before
+    assert estimator.get_params() == Fickle().get_params()
+
+
+def test_an_unseeded_search_draws_one_seed_from_the_global_generator():
+    def candidates():
+        np.random.seed(3)
+        return search_over(Fickle(), {"value": (0.0, 1.0)}, random_state=None).fit(X, y).cv_results_["params"]
+
+    assert candidates() == candidates()
+
+
+def test_values_that_are_estimators_are_not_fitted_or_changed():
+    svc = SVC()
+    pipe = Pipeline([("clf", SVC())])
+    search = search_over(pipe, {"clf": [svc, LogisticRegression()], "clf__C": [1.0, 2.0]}).fit(X, y)
+    assert svc.C == 1.0
+    assert not hasattr(svc, "support_")
+    assert search.best_estimator_["clf"] is not search.best_params_["clf"]
+
+
+# -- failures -------------------------------------------------------------------------------------
+
+
+def test_a_candidate_that_raises_is_a_row_and_the_search_goes_on():
+    space = {"value": [0.1, 0.2, 0.9], "fails_above": [0.5]}
+    with pytest.warns(FitFailedWarning, match="value is too large") as caught:
+        search = search_over(Fickle(), space).fit(X, y)
+    assert len(caught) == 1
+    assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
+    assert np.isnan(search.cv_results_["mean_test_score"][2])
+    assert search.cv_results_["rank_test_score"].tolist() == [2, 1, 3]
+    assert search.best_params_["value"] == 0.2
+    assert search.cv_results_["n_resources"].tolist() == [3, 3, 3]
+    assert np.all(search.cv_results_["wall_time"] > 0)
+
+
+def test_failures_do_not_mislead_the_model():
+    with pytest.warns(FitFailedWarning):
+        search = search_over(Fickle(fails_above=0.7), {"value": (0.0, 1.0)}, n_iter=25).fit(X, y)
+    assert 0.6 < search.best_score_ <= 0.7
+
+
+def test_scores_that_are_nan_are_failures():
+    def scorer(estimator, X, y):
+        return np.nan if estimator.value > 0.5 else estimator.value
+
+    with pytest.warns(UserWarning, match="non-finite"):
+        search = search_over(Fickle(), {"value": [0.1, 0.4, 0.8]}, scoring=scorer).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
+    assert search.best_params_ == {"value": 0.4}
+
+
+def test_error_score_raise_raises_the_original_error():
+    with pytest.raises(RuntimeError, match="too large"):
+        search_over(Fickle(), {"value": [0.9], "fails_above": [0.5]}, error_score="raise").fit(X, y)
+
+
+def test_a_number_as_error_score_ranks_failures():
+    with pytest.warns(FitFailedWarning):
+        search = search_over(Fickle(fails_above=0.5), {"value": [0.1, 0.9]}, error_score=-1.0).fit(X, y)
+    assert search.cv_results_["mean_test_score"].tolist() == [pytest.approx(0.1), -1.0]
+    assert search.cv_results_["status"].tolist() == ["ok", "failed"]
+
+
+def test_only_a_search_without_any_success_raises_and_shows_the_traceback():
+    with pytest.raises(ValueError, match=r"(?s)All the 36 fits failed.*value is too large"):
+        search_over(Fickle(fails_above=-1), {"value": (0.0, 1.0)}).fit(X, y)
+
+
+def test_candidates_that_all_fail_in_one_fold_leave_nothing_to_select():
+    class FailsOnFirstFold(Fickle):
+        def fit(self, X, y):
+            if X[0, 0] != first:
+                raise RuntimeError("unlucky fold")
+            return super().fit(X, y)
+
+    first = X[0, 0]
+    with pytest.raises(ValueError, match=r"(?s)All the 2 candidates failed.*unlucky fold"):
+        search_over(FailsOnFirstFold(), {"value": [0.1, 0.2]}, cv=KFold(3)).fit(X, y)
+
+
+# -- interruption ---------------------------------------------------------------------------------
+
+
+def test_ctrl_c_keeps_what_was_finished():
+    space = {"value": [0.1, 0.2, 0.3, 0.9, 0.4]}
+    with pytest.warns(UserWarning, match="interrupted after 3 of 5 candidates"):
+        search = search_over(Fickle(interrupts_above=0.5), space).fit(X, y)
+    assert search.best_params_ == {"value": 0.3}
+    assert search.best_estimator_.value == 0.3
+    assert len(search.optimizer_.values) == 3
+
+
+def test_ctrl_c_before_anything_is_finished_interrupts():
+    with pytest.raises(KeyboardInterrupt):
+        search_over(Fickle(interrupts_above=-1), {"value": [0.1, 0.2]}).fit(X, y)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
+def test_a_real_interrupt_with_worker_processes_keeps_what_was_finished():
+    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.warns(UserWarning, match="interrupted"):
+            search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=10_000, n_jobs=2).fit(X, y)
+    finally:
+        timer.cancel()
+    assert 0 < len(search.cv_results_["params"]) < 10_000
+    assert hasattr(search, "best_estimator_")
+
+
+# -- scikit-learn's ways --------------------------------------------------------------------------
+
+
+def test_several_metrics_the_one_of_refit_is_optimised():
+    scoring = {"accuracy": "accuracy", "recall": make_scorer(accuracy_score, greater_is_better=False)}
+    search = search_over(LogisticRegression(), SPACE, scoring=scoring, refit="recall", n_iter=15).fit(X, y)
+    assert search.multimetric_
+    assert search.best_score_ == search.cv_results_["mean_test_recall"].max()
+    assert search.optimizer_.values.max() == pytest.approx(search.best_score_)
+
+
+def test_several_metrics_without_refit():
+    search = search_over(LogisticRegression(), SPACE, scoring=["accuracy", "f1_macro"], refit=False).fit(X, y)
+    assert not hasattr(search, "best_index_")
+    assert search.optimizer_.values.max() == pytest.approx(search.cv_results_["mean_test_accuracy"].max())
+
+
+def test_a_scorer_that_returns_a_dict():
+    def scorer(estimator, X, y):
+        return {"plain": estimator.value, "negative": -estimator.value}
+
+    search = search_over(Fickle(), {"value": (0.0, 1.0)}, scoring=scorer, refit="negative").fit(X, y)
+    assert search.best_score_ == search.cv_results_["mean_test_negative"].max()
+    assert search.optimizer_.values.max() == pytest.approx(search.best_score_)
+
+
+def test_a_wrong_refit_for_a_dict_is_found_after_one_candidate():
+    calls = []
+
+    def scorer(estimator, X, y):
+        calls.append(1)
+        return {"a": 0.0}
+
+    with pytest.raises(ValueError, match="refit must be set to a scorer key"):
+        search_over(Fickle(), {"value": (0.0, 1.0)}, scoring=scorer, refit="b").fit(X, y)
+    assert len(calls) == 3
+
+
+def test_refit_can_be_a_callable():
+    search = search_over(Fickle(), {"value": [0.3, 0.1, 0.2]}, refit=lambda results: 1).fit(X, y)
+    assert search.best_index_ == 1
+    assert search.best_estimator_.value == 0.1
+    with pytest.raises(AttributeError, match="refit="):
+        search.best_score_  # noqa: B018
+
+
+def test_groups_and_sample_weight_reach_their_places():
+    groups = np.arange(len(y)) % 5
+    search = search_over(LogisticRegression(), SPACE, cv=GroupKFold(5))
+    search.fit(X, y, groups=groups, sample_weight=np.ones(len(y)))
+    assert search.n_splits_ == 5
+    with pytest.raises(ValueError, match="groups"):
+        clone(search).fit(X, y)
+
+
+def test_sparse_and_data_frames():
+    pd = pytest.importorskip("pandas")
+    search_over(LogisticRegression(), SPACE).fit(sparse.csr_matrix(X), y).predict(sparse.csr_matrix(X))
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    search = search_over(make_pipeline(StandardScaler(), Ridge()), {"ridge__alpha": loguniform(1e-2, 1e2)})
+    search.fit(frame, y)
+    assert search.feature_names_in_.tolist() == list("abcd")
+    assert search.n_features_in_ == 4
+
+
+def test_multi_output_clustering_and_outliers():
+    many_X, many_y = make_multilabel_classification(random_state=0)
+    search_over(DecisionTreeClassifier(), {"max_depth": (1, 9)}).fit(many_X, many_y).predict(many_X)
+    clusters = search_over(KMeans(n_init=1, random_state=0), {"n_clusters": (2, 6)}, n_iter=4).fit(X)
+    assert clusters.best_params_["n_clusters"] in range(2, 7)
+    outliers = search_over(
+        IsolationForest(n_estimators=5, random_state=0),
+        {"max_samples": (0.1, 1.0)},
+        scoring="f1_macro",
+        n_iter=4,
+    ).fit(X, np.where(y == 0, -1, 1))
+    assert set(outliers.predict(X)) <= {-1, 1}
+
+
+def test_feature_selection_is_a_dimension():
+    noisy = np.hstack([X, np.random.default_rng(0).standard_normal((len(y), 4)) * 10])
+    pipe = Pipeline([("columns", ColumnMask()), ("clf", KNeighborsRegressor())])
+    search = search_over(
+        pipe, {"columns__mask": Subset(8), "clf__n_neighbors": (1, 15)}, n_iter=30, cv=KFold(3, shuffle=True)
+    ).fit(noisy, y)
+    assert search.best_score_ > 0.9
+    assert search.best_estimator_["clf"].n_features_in_ == sum(search.best_params_["columns__mask"])
+
+
+def test_a_fitted_search_pickles_clones_and_nests():
+    search = search_over(LogisticRegression(), SPACE, n_iter=5).fit(X, y)
+    copy = pickle.loads(pickle.dumps(search))
+    np.testing.assert_array_equal(copy.predict(X), search.predict(X))
+    assert not hasattr(clone(search), "best_params_")
+    assert len(cross_val_score(clone(search), X, y, cv=2)) == 2
+    outer = search_over(make_pipeline(StandardScaler(), clone(search)), {"bayessearchcv__n_iter": [2, 3]})
+    assert outer.fit(X, y).best_params_["bayessearchcv__n_iter"] in (2, 3)
+
+
+def test_searches_in_threads_do_not_disturb_each_other():
+    expected = search_over(LogisticRegression(), SPACE).fit(X, y).cv_results_["params"]
+    results = {}
+
+    def work(i):
+        results[i] = search_over(LogisticRegression(), SPACE).fit(X, y).cv_results_["params"]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(results[i] == expected for i in range(4))
+
+
+def test_the_default_space_is_searched_when_none_is_given():
+    search = search_over(make_pipeline(StandardScaler(), SVC()), None, n_iter=5).fit(X, y)
+    assert {"svc__C", "svc__gamma"} <= search.best_params_.keys()
+
+
+def test_verbose_prints_a_line_per_round(capsys):
+    search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4, verbose=1, executor=Rounds(n_points=2)).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Fitting 3 folds for each of 4 candidates, totalling 12 fits"
+    assert [line.split()[0] for line in lines[1:]] == ["[2/4]", "[4/4]"]
+    assert "best" in lines[-1]
+
+
+def test_progress_bar_of_scikit_learn_shows_the_candidates(capsys):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    search = search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4).set_callbacks(callback.ProgressBar())
+    search.fit(X, y)
+    shown = capsys.readouterr().out
+    assert "BayesSearchCV - search" in shown
+    assert "100%" in shown
+
+
+# -- user errors ----------------------------------------------------------------------------------
+
+
+class NeverFitted(Fickle):
+    def fit(self, X, y):
+        raise AssertionError("a user error must be found before any fit")
+
+
+@pytest.mark.parametrize(
+    ("space", "settings", "error", "message"),
+    [
+        ({"valeu": [1]}, {}, ValueError, "no parameter 'valeu'; did you mean 'value'"),
+        ({"value": (2, 1)}, {}, ValueError, "'value': the lower bound must be below"),
+        ({"value": []}, {}, ValueError, "'value' need to be a non-empty sequence"),
+        ({"value": 3}, {}, TypeError, "'value' needs to be a list"),
+        ({"step__value": [1]}, {}, ValueError, "belongs to 'step', which NeverFitted does not have"),
+        ({"value": [1]}, {"n_iter": 0}, ValueError, r"'n_iter'.*range \[1, inf\)\. Got 0"),
+        ({"value": [1]}, {"scoring": "acuracy"}, ValueError, "did you mean 'accuracy'"),
+        ({"value": [1]}, {"timeout": -1}, ValueError, "'timeout'.*Got -1"),
+        ({"value": [1]}, {"executor": "turns"}, ValueError, "'executor'.*'rounds'"),
+        ({"value": [1]}, {"acquisition": "magic"}, ValueError, "'acquisition'"),
+        ({"value": [1]}, {"initial_params": [{"value": 2}]}, ValueError, r"initial_params\[0\].*value=2"),
+        ({"value": [1]}, {"initial_params": [{}]}, ValueError, r"give a value for \['value'\]"),
+        ({"value": [1]}, {"initial_params": [3]}, ValueError, r"initial_params\[0\].*not a dict"),
+        (None, {}, ValueError, "NeverFitted.*param_distributions"),
+    ],
+)
+def test_user_errors_get_one_sentence_before_any_fit(space, settings, error, message):
+    with pytest.raises(error, match=message):
+        search_over(NeverFitted(), space, **settings).fit(X, y)
+
+
+def test_fitted_attributes_asked_too_early_say_so():
+    search = search_over(SVC(), SPACE)
+    for name in ("best_params_", "cv_results_", "optimizer_"):
+        assert not hasattr(search, name)
+        with pytest.raises(NotFittedError, match=f"not fitted yet.*{name}"):
+            getattr(search, name)
+    with pytest.raises(NotFittedError):
+        search.predict(X)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        search.nonsense  # noqa: B018
+
+
+# -- what is claimed ------------------------------------------------------------------------------
+
+
+def test_it_finds_more_than_random_search_at_equal_fits():
+    space = {"C": loguniform(1e-3, 1e3), "gamma": loguniform(1e-6, 1e1)}
+    gains = []
+    for seed in range(3):
+        settings = {"n_iter": 20, "cv": 3, "random_state": seed, "scoring": "neg_mean_squared_error"}
+        ours = BayesSearchCV(SVR(), space, **settings).fit(X[:, :3], X[:, 3])
+        theirs = RandomizedSearchCV(SVR(), space, **settings).fit(X[:, :3], X[:, 3])
+        gains.append(ours.best_score_ - theirs.best_score_)
+    assert np.mean(gains) > 0
