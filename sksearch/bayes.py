@@ -67,8 +67,11 @@ class BayesSearchCV(AdaptiveSearchCV):
     initial_params : list of dict, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them.
-    executor : "rounds" or :class:`~sksearch.execution.Rounds`, default="rounds"
-        How candidates are run. ``Rounds(n_points=8)`` proposes eight at once.
+    executor : {"rounds", "stream"}, Rounds or Stream, default="rounds"
+        How candidates are run, see :mod:`sksearch.execution`. Rounds propose as many candidates at once as
+        keep the workers busy, ``Rounds(n_points=8)`` eight; they are reproducible. In a stream no worker
+        waits for another, which pays where fits take unequal times; with several workers it is not
+        reproducible.
     n_initial_points : int or "auto", default="auto"
         Number of candidates before the model is used, `initial_params` included; "auto" is between 4
         and 10, growing with the number of dimensions.

@@ -26,11 +26,12 @@ from sksearch._compat import (
     _MultimetricScorer,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch.execution import CrossValidation, Rounds, Trial
+from sksearch.execution import CrossValidation, Rounds, Stream
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
+from sksearch.study import Study
 
-_EXECUTORS = {"rounds": Rounds}
+_EXECUTORS = {"rounds": Rounds, "stream": Stream}
 
 _FITTED_ATTRIBUTES = (
     "best_estimator_",
@@ -191,7 +192,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         )
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
-        study = self._make_study(space, initial, metric, deadline)
+        study = self._make_study(space, initial, deadline)
 
         # -- search
         if self.verbose > 0:
@@ -258,7 +259,7 @@ class AdaptiveSearchCV(BaseSearchCV):
             )
         return splits
 
-    def _make_study(self, space, initial, metric, deadline):
+    def _make_study(self, space, initial, deadline):
         n_iter = int(min(self.n_iter, space.size))
         points = [space.encode(params) for params in initial]
         may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
@@ -266,14 +267,28 @@ class AdaptiveSearchCV(BaseSearchCV):
             # Nothing to choose: every candidate is tried, in GridSearchCV's order.
             points = list(space.grid())
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        optimizer = self._make_optimizer(space, np.random.default_rng(seed), points)
-        return _Study(self, optimizer, initial, n_iter, metric, deadline)
+        return Study(
+            self._make_optimizer(space, np.random.default_rng(seed), points),
+            initial,
+            self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
+            n_iter=n_iter,
+            deadline=deadline,
+            n_iter_no_change=self.n_iter_no_change,
+            tol=self.tol,
+            verbose=self.verbose,
+            choose_metric=self._choose_metric if callable(self.scoring) else None,
+        )
+
+    def _choose_metric(self, scores):
+        """Name the score to optimise among those that a callable returned."""
+        self._check_refit_for_multimetric(scores)
+        return self.refit if isinstance(self.refit, str) else None
 
     # -- conclude ----------------------------------------------------------------------------------
 
     def _conclude(self, study, metric):
         """Format the results of all trials once, and say once what failed."""
-        trials = study.finished
+        trials = sorted(study.finished, key=lambda trial: trial.number)
         if not trials:
             raise ValueError(f"No candidate was evaluated within timeout={self.timeout!r} seconds; raise it.")
         out = [trial.folds[fold] for trial in trials for fold in range(self.n_splits_)]
@@ -327,93 +342,3 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
-
-
-class _Study:
-    """What stands between an optimizer, which knows points, and an executor, which knows trials.
-
-    Parameters
-    ----------
-    search : AdaptiveSearchCV
-        For its stopping rules and its settings of scoring and printing.
-    optimizer : Optimizer
-    initial : list of dict
-        Settings that are used as they were written, rather than as the space decodes them.
-    n_iter : int
-        Most trials.
-    metric : str or bool
-        Name of the score that is optimised, as `refit` gives it.
-    deadline : float
-        Time of ``time.monotonic`` after which no trial begins.
-    """
-
-    def __init__(self, search, optimizer, initial, n_iter, metric, deadline):
-        self.search = search
-        self.optimizer = optimizer
-        self.n_iter = n_iter
-        self.deadline = deadline
-        self.trials = []
-        self.finished = []
-        self._metric = metric if isinstance(metric, str) and metric != "score" else None
-        space = optimizer.space
-        self._written = {space.key(space.encode(params)): params for params in initial}
-        self._best = -np.inf
-        self._n_since_best = 0
-
-    def out_of_time(self):
-        """Whether no further trial may begin."""
-        return time.monotonic() > self.deadline
-
-    def propose(self, n):
-        """Return up to n new trials, none when the search is over."""
-        patience = self.search.n_iter_no_change
-        stalled = patience is not None and self._n_since_best >= patience
-        n = min(n, self.n_iter - len(self.trials))
-        if n <= 0 or stalled or (self.finished and self.out_of_time()):
-            return []
-        proposed = []
-        for point in self.optimizer.ask(n):
-            params = self._written.get(self.optimizer.space.key(point))
-            params = self.optimizer.space.decode(point) if params is None else params
-            proposed.append(Trial(len(self.trials) + len(proposed), params, point))
-        self.trials += proposed
-        return proposed
-
-    def report(self, trials):
-        """Take trials back; those that never began, for lack of time, are no candidates."""
-        ended = [trial for trial in trials if trial.folds]
-        values = [self._value(trial) for trial in ended]
-        self.optimizer.tell([trial.point for trial in ended], values)
-        for value in values:
-            improved = value > self._best + (self.search.tol if np.isfinite(self._best) else 0)
-            self._best = value if improved else self._best
-            self._n_since_best = 0 if improved else self._n_since_best + 1
-        self.finished += ended
-        if self.search.verbose > 0 and ended:
-            best = max(self.optimizer.values)
-            print(
-                f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {best:.6g}",
-                flush=True,
-            )
-
-    def interrupt(self, n_splits):
-        """Keep what was finished when the user interrupts; return whether that is anything."""
-        known = {trial.number for trial in self.finished}
-        complete = [t for t in self.trials if len(t.folds) == n_splits and t.number not in known]
-        self.report(complete)
-        if self.finished:
-            warnings.warn(
-                f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
-                "the best of them is kept.",
-                stacklevel=4,
-            )
-        return bool(self.finished)
-
-    def _value(self, trial):
-        """Mean test score over the folds, -inf for a failure."""
-        first = next(iter(trial.folds.values()))["test_scores"]
-        if isinstance(first, dict) and callable(self.search.scoring) and not trial.failed:
-            # A wrong refit is an error of the user; found out after one candidate rather than all.
-            self.search._check_refit_for_multimetric(first)
-            self._metric = self.search.refit if isinstance(self.search.refit, str) else None
-        return -np.inf if trial.failed else float(np.mean(trial.scores(self._metric)))

@@ -429,7 +429,7 @@ class NeverFitted(Fickle):
         ({"value": [1]}, {"n_iter": 0}, ValueError, r"'n_iter'.*range \[1, inf\)\. Got 0"),
         ({"value": [1]}, {"scoring": "acuracy"}, ValueError, "did you mean 'accuracy'"),
         ({"value": [1]}, {"timeout": -1}, ValueError, "'timeout'.*Got -1"),
-        ({"value": [1]}, {"executor": "turns"}, ValueError, "'executor'.*'rounds'"),
+        ({"value": [1]}, {"executor": "turns"}, ValueError, "'executor' parameter.*'(rounds|stream)'"),
         ({"value": [1]}, {"acquisition": "magic"}, ValueError, "'acquisition'"),
         ({"value": [1]}, {"initial_params": [{"value": 2}]}, ValueError, r"initial_params\[0\].*value=2"),
         ({"value": [1]}, {"initial_params": [{}]}, ValueError, r"give a value for \['value'\]"),

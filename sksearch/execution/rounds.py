@@ -51,8 +51,7 @@ class Rounds:
                 by_number = {trial.number: trial for trial in trials}
                 tasks = cross_validation.tasks(trials, study.n_iter, study.out_of_time)
                 for number, fold, result, seconds in parallel(tasks):
-                    by_number[number].folds[fold] = result
-                    by_number[number].wall_time += seconds
+                    by_number[number].add(fold, result, seconds)
                 study.report(trials)
 
 

@@ -44,6 +44,11 @@ class Trial:
         """
         return [_pick(self.folds[fold], metric) for fold in sorted(self.folds)]
 
+    def add(self, fold, result, seconds):
+        """Take the result of one fold."""
+        self.folds[fold] = result
+        self.wall_time += seconds
+
     @property
     def failed(self):
         """Whether a fold failed to be fitted or to be scored."""

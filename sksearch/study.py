@@ -1,0 +1,122 @@
+"""What stands between an optimizer, which knows points, and an executor, which knows trials."""
+
+import time
+import warnings
+
+import numpy as np
+
+from sksearch.execution import Trial
+
+
+class Study:
+    """The course of one search: what is proposed, what came back, when to stop.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Asked for points, told their values.
+    written : list of dict
+        Settings that are used as the user wrote them, rather than as the space decodes them.
+    metric : str or None
+        The score that is optimised; None for the only one, or the first.
+    n_iter : int
+        Most trials.
+    deadline : float, default=inf
+        Time of ``time.monotonic`` after which no trial begins.
+    n_iter_no_change : int, default=None
+        Trials in a row without improvement that end the search.
+    tol : float, default=0.0
+        Smallest improvement that counts.
+    verbose : int, default=0
+        Whether to print a line per report.
+    choose_metric : callable, default=None
+        Called once with the first dict of scores, to return the metric or to refuse.
+
+    Attributes
+    ----------
+    finished : list of Trial
+        Trials whose values the optimizer knows, in the order in which they were reported.
+    """
+
+    def __init__(
+        self,
+        optimizer,
+        written,
+        metric,
+        *,
+        n_iter,
+        deadline=np.inf,
+        n_iter_no_change=None,
+        tol=0.0,
+        verbose=0,
+        choose_metric=None,
+    ):
+        self.optimizer = optimizer
+        self.n_iter = n_iter
+        self.finished = []
+        self._space = optimizer.space
+        self._written = {self._space.key(self._space.encode(params)): params for params in written}
+        self._metric = metric
+        self._choose_metric = choose_metric
+        self._deadline = deadline
+        self._patience = n_iter_no_change
+        self._tol = tol
+        self._verbose = verbose
+        self._trials = []
+        self._best = -np.inf
+        self._n_since_best = 0
+
+    def out_of_time(self):
+        """Whether no further trial may begin."""
+        return time.monotonic() > self._deadline
+
+    def propose(self, n):
+        """Return up to n new trials, none when the search is over."""
+        stalled = self._patience is not None and self._n_since_best >= self._patience
+        n = min(n, self.n_iter - len(self._trials))
+        if n <= 0 or stalled or (self._trials and self.out_of_time()):
+            return []
+        first = len(self._trials)
+        for point in self.optimizer.ask(n):
+            params = self._written.get(self._space.key(point))
+            params = self._space.decode(point) if params is None else params
+            self._trials.append(Trial(len(self._trials), params, point))
+        return self._trials[first:]
+
+    def report(self, trials):
+        """Take trials back; those that never began, for lack of time, are no candidates."""
+        trials = [trial for trial in trials if trial.folds]
+        if not trials:
+            return
+        values = [self._value(trial) for trial in trials]
+        self.optimizer.tell([trial.point for trial in trials], values)
+        for value in values:
+            improved = value > self._best + (self._tol if np.isfinite(self._best) else 0.0)
+            self._best = value if improved else self._best
+            self._n_since_best = 0 if improved else self._n_since_best + 1
+        self.finished += trials
+        if self._verbose > 0:
+            best = self.optimizer.values.max()
+            print(f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {best:.6g}", flush=True)
+
+    def interrupt(self, n_splits):
+        """Keep what was finished when the user interrupts; return whether that is anything."""
+        reported = {trial.number for trial in self.finished}
+        self.report([t for t in self._trials if len(t.folds) == n_splits and t.number not in reported])
+        if self.finished:
+            warnings.warn(
+                f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
+                "the best of them is kept.",
+                stacklevel=4,
+            )
+        return bool(self.finished)
+
+    def _value(self, trial):
+        """Mean test score over the folds, -inf for a failure."""
+        if trial.failed:
+            return -np.inf
+        if self._choose_metric is not None and isinstance(scores := trial.folds[0]["test_scores"], dict):
+            # A wrong choice is the user's error; found out after one trial rather than after all.
+            self._metric = self._choose_metric(scores)
+            self._choose_metric = None
+        return float(np.mean(trial.scores(self._metric)))
