@@ -67,6 +67,10 @@ class BayesSearchCV(AdaptiveSearchCV):
     initial_params : list of dict, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them.
+    journal : str or path-like, default=None
+        File in which every finished candidate is recorded. The same call with the same journal goes on where
+        the last one ended or was killed, without repeating a finished candidate; in rounds, with the same
+        result as if it had never stopped. Give `cv` a seed if it shuffles: other folds are another search.
     executor : {"rounds", "stream"}, Rounds or Stream, default="rounds"
         How candidates are run, see :mod:`sksearch.execution`. Rounds propose as many candidates at once as
         keep the workers busy, ``Rounds(n_points=8)`` eight; they are reproducible. In a stream no worker
@@ -146,6 +150,7 @@ class BayesSearchCV(AdaptiveSearchCV):
         n_iter_no_change=None,
         tol=0.0,
         initial_params=None,
+        journal=None,
         executor="rounds",
         n_initial_points="auto",
         acquisition="log-ei",
@@ -167,6 +172,7 @@ class BayesSearchCV(AdaptiveSearchCV):
             n_iter_no_change=n_iter_no_change,
             tol=tol,
             initial_params=initial_params,
+            journal=journal,
             executor=executor,
         )
         self.n_initial_points = n_initial_points

@@ -1,5 +1,6 @@
 """The base of all searchers: what ``fit`` does, whatever the algorithm."""
 
+import os
 import threading
 import time
 import warnings
@@ -26,7 +27,8 @@ from sksearch._compat import (
     _MultimetricScorer,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch.execution import CrossValidation, Rounds, Stream
+from sksearch.execution import CrossValidation, Journal, Rounds, Stream
+from sksearch.execution.journal import identity_of
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
 from sksearch.study import Study
@@ -71,6 +73,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "initial_params": [list, tuple, None],
+        "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
     }
 
@@ -93,6 +96,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         n_iter_no_change=None,
         tol=0.0,
         initial_params=None,
+        journal=None,
         executor="rounds",
     ):
         super().__init__(
@@ -113,6 +117,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
         self.initial_params = initial_params
+        self.journal = journal
         self.executor = executor
 
     def __getattr__(self, name):
@@ -192,7 +197,13 @@ class AdaptiveSearchCV(BaseSearchCV):
         )
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
-        study = self._make_study(space, initial, deadline)
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        journal = None
+        if self.journal is not None:
+            identity = identity_of(cross_validation, space.branches)
+            journal = Journal(self.journal, identity, space.key, details={"seed": int(seed)})
+            seed = journal.details["seed"] if self.random_state is None else seed
+        study = self._make_study(space, initial, np.random.default_rng(seed), deadline, journal)
 
         # -- search
         if self.verbose > 0:
@@ -205,8 +216,11 @@ class AdaptiveSearchCV(BaseSearchCV):
         try:
             executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
         except KeyboardInterrupt:
-            if not study.interrupt(len(splits)):
+            if not study.interrupt():
                 raise
+        finally:
+            if journal is not None:
+                journal.close()
         callbacks.end_search()
 
         # -- conclude
@@ -259,19 +273,20 @@ class AdaptiveSearchCV(BaseSearchCV):
             )
         return splits
 
-    def _make_study(self, space, initial, deadline):
+    def _make_study(self, space, initial, rng, deadline, journal):
         n_iter = int(min(self.n_iter, space.size))
         points = [space.encode(params) for params in initial]
         may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
         if space.size <= self.n_iter and not may_stop_early:
             # Nothing to choose: every candidate is tried, in GridSearchCV's order.
             points = list(space.grid())
-        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return Study(
-            self._make_optimizer(space, np.random.default_rng(seed), points),
+            self._make_optimizer(space, rng, points),
             initial,
             self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
             n_iter=n_iter,
+            n_splits=self.n_splits_,
+            journal=journal,
             deadline=deadline,
             n_iter_no_change=self.n_iter_no_change,
             tol=self.tol,

@@ -21,6 +21,10 @@ class Study:
         The score that is optimised; None for the only one, or the first.
     n_iter : int
         Most trials.
+    n_splits : int
+        Folds of a complete trial.
+    journal : Journal, default=None
+        Where complete trials are recorded and, when a search goes on, recalled from.
     deadline : float, default=inf
         Time of ``time.monotonic`` after which no trial begins.
     n_iter_no_change : int, default=None
@@ -45,6 +49,8 @@ class Study:
         metric,
         *,
         n_iter,
+        n_splits,
+        journal=None,
         deadline=np.inf,
         n_iter_no_change=None,
         tol=0.0,
@@ -54,6 +60,8 @@ class Study:
         self.optimizer = optimizer
         self.n_iter = n_iter
         self.finished = []
+        self._n_splits = n_splits
+        self._journal = journal
         self._space = optimizer.space
         self._written = {self._space.key(self._space.encode(params)): params for params in written}
         self._metric = metric
@@ -81,7 +89,28 @@ class Study:
             params = self._written.get(self._space.key(point))
             params = self._space.decode(point) if params is None else params
             self._trials.append(Trial(len(self._trials), params, point))
-        return self._trials[first:]
+        proposed = self._trials[first:]
+        if self._journal is not None:
+            self._recall(proposed)
+        return proposed
+
+    def _recall(self, proposed):
+        """Give trials the results that the journal has of them."""
+        hits = [self._journal.recall(trial) for trial in proposed]
+        if not any(hits):
+            # The search takes another course than the one recorded (a stream, other workers, another seed):
+            # what was evaluated then is not lost, it comes next.
+            self.optimizer.enqueue(self._journal.unclaimed())
+
+    def receive(self, number, fold, result, seconds):
+        """Take the result of one fit; return the trial if that completes it, else None."""
+        trial = self._trials[number]
+        trial.add(fold, result, seconds)
+        if len(trial.folds) < self._n_splits:
+            return None
+        if self._journal is not None:
+            self._journal.record(trial)
+        return trial
 
     def report(self, trials):
         """Take trials back; those that never began, for lack of time, are no candidates."""
@@ -99,10 +128,11 @@ class Study:
             best = self.optimizer.values.max()
             print(f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {best:.6g}", flush=True)
 
-    def interrupt(self, n_splits):
+    def interrupt(self):
         """Keep what was finished when the user interrupts; return whether that is anything."""
         reported = {trial.number for trial in self.finished}
-        self.report([t for t in self._trials if len(t.folds) == n_splits and t.number not in reported])
+        complete = [trial for trial in self._trials if len(trial.folds) == self._n_splits]
+        self.report([trial for trial in complete if trial.number not in reported])
         if self.finished:
             warnings.warn(
                 f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "

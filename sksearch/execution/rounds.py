@@ -35,8 +35,9 @@ class Rounds:
         Parameters
         ----------
         study : object
-            ``propose(n)`` gives up to n trials, none at the end; ``report(trials)`` takes them back;
-            ``out_of_time()`` says when no further trial may begin.
+            ``propose(n)`` gives up to n trials, none at the end; ``receive(*outcome)`` takes the outcome of
+            one fit, and returns the trial that it completes; ``report(trials)`` tells what was learned from
+            them; ``out_of_time()`` says when no further trial may begin.
         cross_validation : CrossValidation
             What is run for a trial.
         n_jobs, pre_dispatch : int or None, int or str
@@ -48,10 +49,9 @@ class Rounds:
         parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator_unordered")
         with parallel:
             while trials := study.propose(n_points):
-                by_number = {trial.number: trial for trial in trials}
                 tasks = cross_validation.tasks(trials, study.n_iter, study.out_of_time)
-                for number, fold, result, seconds in parallel(tasks):
-                    by_number[number].add(fold, result, seconds)
+                for outcome in parallel(tasks):
+                    study.receive(*outcome)
                 study.report(trials)
 
 

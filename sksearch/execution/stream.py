@@ -32,28 +32,25 @@ class Stream:
         parallel = Parallel(
             n_jobs=n_jobs, pre_dispatch="n_jobs", batch_size=1, return_as="generator_unordered"
         )
-        n_splits = len(cross_validation.splits)
         # joblib draws tasks in a thread of its own, while this one reports.
         lock = threading.Lock()
-        running, errors = {}, []
+        errors = []
 
         def tasks():
             try:
                 while True:
                     with lock:
                         trials = study.propose(1)
-                        running.update((trial.number, trial) for trial in trials)
+                        study.report([trial for trial in trials if trial.folds])  # recalled from a journal
                     if not trials:
                         return
                     yield from cross_validation.tasks(trials, study.n_iter, study.out_of_time)
             except Exception as error:  # would be lost in joblib's thread, and the search would hang
                 errors.append(error)
 
-        for number, fold, result, seconds in parallel(tasks()):
+        for outcome in parallel(tasks()):
             with lock:
-                trial = running[number]
-                trial.add(fold, result, seconds)
-                if len(trial.folds) == n_splits:
-                    study.report([running.pop(number)])
+                if (trial := study.receive(*outcome)) is not None:
+                    study.report([trial])
         if errors:
             raise errors[0]

@@ -122,6 +122,8 @@ class CrossValidation:
         for trial in trials:
             if trial is not trials[0] and out_of_time():
                 return
+            if trial.folds:  # recalled from a journal
+                continue
             for fold, (train, test) in enumerate(self.splits):
                 yield delayed(_run_fold)(
                     trial.number,

@@ -62,6 +62,10 @@ class Optimizer(ABC):
             asked.append(point)
         return np.array(asked).reshape(len(asked), self.space.n_columns)
 
+    def enqueue(self, points):
+        """Ask these points, of shape (n, n_columns), before any others."""
+        self._queue += list(points)
+
     def tell(self, points, values, noise=None):
         """Report values of points; a point told again has its value replaced.
 

@@ -1,0 +1,244 @@
+"""A journal: what was evaluated is on disk, and the same call goes on where it stopped."""
+
+import json
+import os
+import re
+import stat
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows: no advisory locks of this kind, so two searches at a time go unnoticed
+    fcntl = None
+
+_FORMAT = 1
+
+
+class Journal:
+    """Append-only record of finished trials, in JSON lines.
+
+    The first line says which search it belongs to; every other line is one finished trial, flushed to the
+    disk before the search goes on. A trial is identified by its point, so that nothing has to be unpickled:
+    a journal is safe to read wherever it comes from.
+
+    Parameters
+    ----------
+    path : str or path-like
+        File, created where it does not exist.
+    identity : dict of str to str
+        What the search is: its estimator, space, data, and so on. A journal with another identity is
+        refused.
+    key : callable
+        Hashable identity of a point, ``Space.key``.
+
+    Attributes
+    ----------
+    details : dict
+        What else the first line says, of the search that began the journal.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to another search, naming what differs; is not a journal; or is being written by
+        another search.
+    OSError
+        If the file can not be opened for writing.
+    """
+
+    def __init__(self, path, identity, key, details):
+        self.path = Path(path)
+        self._key = key
+        self._recorded = {}
+        try:
+            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, kept open for the search
+        except OSError as error:
+            raise type(error)(
+                error.errno, f"journal={str(path)!r} can not be opened for writing: {error.strerror}"
+            ) from None
+        try:
+            if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
+                raise ValueError(f"journal={str(path)!r} is not a regular file; choose another one.")
+            self._lock()
+            self.details = self._read(identity, details)
+        except BaseException:
+            self.close()
+            raise
+
+    def _lock(self):
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError(
+                f"journal={str(self.path)!r} is being written by another search; wait for it, or choose "
+                "another file."
+            ) from None
+
+    def _read(self, identity, details):
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):  # the process was killed while it wrote this line
+            self._file.truncate(len(whole))
+        lines = whole.splitlines()
+        if not lines:
+            self._write({"format": _FORMAT, "identity": identity, "details": details})
+            return details
+        try:
+            header, *trials = (json.loads(line) for line in lines)
+            if header["format"] != _FORMAT:
+                raise ValueError
+            recorded = header["identity"]
+            for trial in trials:
+                self._remember(trial)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError(
+                f"journal={str(self.path)!r} is not a journal of this version, or is damaged; choose another "
+                "file."
+            ) from None
+        differing = {name: (recorded.get(name), now) for name, now in identity.items()}
+        differing = {name: texts for name, texts in differing.items() if texts[0] != texts[1]}
+        if differing:
+            name, (then, now) = next(iter(differing.items()))
+            then, now = _excerpt(str(then), now), _excerpt(now, str(then))
+            raise ValueError(
+                f"journal={str(self.path)!r} belongs to another search, with a different "
+                f"{', '.join(differing)} ({name}: {then} then, {now} now); "
+                "choose another file, or repeat the call that began it."
+            )
+        return header["details"]
+
+    def _remember(self, trial):
+        point = np.array(trial["point"], float)
+        folds = {
+            int(fold): {name: _from_json(name, value) for name, value in result.items()}
+            for fold, result in trial["folds"].items()
+        }
+        self._recorded[self._key(point)] = point, folds, float(trial["wall_time"])
+
+    def recall(self, trial):
+        """Give a trial the results that were recorded for its point; return whether there are any."""
+        if (found := self._recorded.pop(self._key(trial.point), None)) is None:
+            return False
+        _, trial.folds, trial.wall_time = found
+        return True
+
+    def unclaimed(self):
+        """List the points whose results no trial was given yet, in the order in which they were recorded."""
+        return [point for point, _, _ in self._recorded.values()]
+
+    def record(self, trial):
+        """Write a finished trial, and have it on the disk before returning.
+
+        Where that fails, for lack of space, say, the search goes on without its journal, with a warning.
+        """
+        if self._file is None:
+            return
+        try:
+            self._write(
+                {
+                    "number": trial.number,
+                    "params": {name: _readable(value) for name, value in trial.params.items()},
+                    "point": trial.point.tolist(),
+                    "wall_time": trial.wall_time,
+                    "folds": {fold: _to_json(result) for fold, result in trial.folds.items()},
+                }
+            )
+        except OSError as error:
+            warnings.warn(
+                f"journal={str(self.path)!r} can not be written ({error.strerror}); the search goes on "
+                "without it, and what was written so far can be resumed.",
+                stacklevel=2,
+            )
+            self.close()
+
+    def _write(self, record):
+        line = json.dumps(record).encode() + b"\n"
+        size = self._file.seek(0, os.SEEK_END)
+        try:
+            while line:  # a raw write may be a partial one
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(size)
+            raise
+
+    def close(self):
+        """Release the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def identity_of(cross_validation, branches):
+    """Describe a search by what its results depend on, in texts that are the same in every process.
+
+    Parameters
+    ----------
+    cross_validation : CrossValidation
+        Estimator, data, folds and scorers.
+    branches : list of dict
+        Dimensions of the space.
+
+    Returns
+    -------
+    identity : dict of str to str
+    """
+    estimator, options = cross_validation.estimator, cross_validation.options
+    return {
+        "estimator": _describe((type(estimator), estimator.get_params(deep=True))),
+        "space": _describe(branches),
+        "data": _fingerprint((cross_validation.X, cross_validation.y)),
+        "splits": _fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
+        "scoring": _describe(options["scorer"]),
+        "fit parameters": _fingerprint((options["fit_params"], options["score_params"])),
+        "return_train_score": _describe(options["return_train_score"]),
+        "error_score": _describe(options["error_score"]),
+    }
+
+
+def _describe(value):
+    # A repr has addresses of functions and the like, which another process does not repeat.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _fingerprint(value):
+    try:
+        return joblib.hash(value)
+    except Exception:  # not everything can be pickled
+        return _describe(value)
+
+
+def _excerpt(text, other):
+    """Cut a text to where it begins to differ from another."""
+    pairs = enumerate(zip(text, other, strict=False))
+    same = next((i for i, (a, b) in pairs if a != b), min(len(text), len(other)))
+    start = max(0, same - 20)
+    return ("..." if start else "") + text[start : same + 40] + ("..." if same + 40 < len(text) else "")
+
+
+def _readable(value):
+    return value if isinstance(value, (bool, int, float, str)) or value is None else _describe(value)
+
+
+def _to_json(result):
+    def plain(value):
+        if isinstance(value, dict):
+            return {name: plain(score) for name, score in value.items()}
+        # JSON has no NaN and no infinity.
+        return float(value) if np.isfinite(value) else str(float(value))
+
+    return {name: value if name == "fit_error" else plain(value) for name, value in result.items()}
+
+
+def _from_json(name, value):
+    if name == "fit_error":
+        return value
+    if isinstance(value, dict):
+        return {metric: float(score) for metric, score in value.items()}
+    return int(value) if name == "n_test_samples" else float(value)

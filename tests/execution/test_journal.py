@@ -1,0 +1,279 @@
+"""Nothing that was finished is lost, whatever happens to the process or the disk."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold
+from sklearn.svm import SVC
+
+from sksearch import BayesSearchCV
+
+X, y = load_iris(return_X_y=True)
+SPACE = {"C": (1e-3, 1e3, "log-uniform"), "kernel": ["rbf", "poly"], "class_weight": [None, {0: 1.0, 1: 2.0}]}
+
+
+class Counting(ClassifierMixin, BaseEstimator):
+    """Counts its fits in a list that all copies share."""
+
+    fits: list = []
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def fit(self, X, y):
+        self.fits.append(self.value)
+        if self.value > 0.8:
+            raise RuntimeError("too large")
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return self.value
+
+
+def search(journal, estimator=None, space=SPACE, **settings):
+    settings = {"n_iter": 12, "cv": 3, "random_state": 0} | settings
+    return BayesSearchCV(SVC() if estimator is None else estimator, space, journal=journal, **settings)
+
+
+def results_of(fitted):
+    return {
+        name: np.asarray(column).tolist()
+        for name, column in fitted.cv_results_.items()
+        if not name.endswith("_time") and name != "wall_time"
+    }
+
+
+def same_results(one, other):
+    assert repr(results_of(one)) == repr(results_of(other))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_finished_search_is_repeated_without_a_fit_and_with_the_same_results(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    space = {"value": (0.0, 1.0)}
+    first = search(journal, Counting(), space, return_train_score=True).fit(X, y)
+    Counting.fits.clear()
+    again = search(journal, Counting(), space, return_train_score=True).fit(X, y)
+    assert len(Counting.fits) == 1  # the refit
+    same_results(first, again)
+    np.testing.assert_array_equal(first.cv_results_["mean_fit_time"], again.cv_results_["mean_fit_time"])
+    np.testing.assert_array_equal(first.optimizer_.values, again.optimizer_.values)
+    assert "failed" in again.cv_results_["status"]
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_a_larger_budget_continues(tmp_path, executor):
+    journal = tmp_path / "journal.jsonl"
+    search(journal, n_iter=6, executor=executor).fit(X, y)
+    longer = search(journal, n_iter=12, executor=executor).fit(X, y)
+    same_results(longer, search(None, n_iter=12, executor=executor).fit(X, y))
+    assert len(journal.read_text().splitlines()) == 1 + 12
+
+
+@pytest.mark.parametrize(
+    "other", [{"random_state": 5}, {"n_jobs": 2}, {"executor": "stream", "n_jobs": 2}], ids=str
+)
+def test_a_search_that_takes_another_course_still_uses_every_recorded_trial(tmp_path, other):
+    journal = tmp_path / "journal.jsonl"
+    first = search(journal, n_iter=8).fit(X, y)
+    second = search(journal, **({"n_iter": 16} | other)).fit(X, y)
+    params = [repr(p) for p in second.cv_results_["params"]]
+    assert len(set(params)) == 16
+    assert {repr(p) for p in first.cv_results_["params"]} <= set(params)
+    assert len(journal.read_text().splitlines()) == 1 + 16
+
+
+def test_an_unseeded_search_goes_on_with_the_seed_it_began_with(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    first = search(journal, n_iter=10, random_state=None).fit(X, y)
+    same_results(first, search(journal, n_iter=10, random_state=None).fit(X, y))
+
+
+SCRIPT = textwrap.dedent("""
+    import sys, time
+    import numpy as np
+    from sklearn.datasets import load_iris
+    from sklearn.svm import SVC
+    from sksearch import BayesSearchCV
+
+    class Slow(SVC):
+        def fit(self, X, y):
+            time.sleep(0.004)
+            return super().fit(X, y)
+
+    X, y = load_iris(return_X_y=True)
+    space = {"C": (1e-3, 1e3, "log-uniform"), "kernel": ["rbf", "poly"]}
+    search = BayesSearchCV(Slow(), space, n_iter=60, cv=3, random_state=0, journal=sys.argv[1])
+    print("ready", flush=True)
+    search.fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    print(repr((search.cv_results_["params"], scores.tolist())), flush=True)
+""")
+
+
+def run_script(path, kill_after=None):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    if kill_after is not None:
+        time.sleep(kill_after)
+        process.send_signal(signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert kill_after is not None or process.returncode == 0, err
+    return out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9")
+def test_killed_at_random_moments_it_goes_on_and_ends_as_if_nothing_had_happened(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    rng = random.Random(0)
+    recorded = 0
+    for _ in range(20):
+        run_script(journal, kill_after=rng.uniform(0.0, 0.35))
+        lines = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        assert lines >= recorded  # what was finished once stays
+        recorded = lines
+    resumed = run_script(journal)
+    assert recorded > 1
+    assert resumed == run_script(tmp_path / "uninterrupted.jsonl")
+    points = [json.dumps(json.loads(line)["point"]) for line in journal.read_text().splitlines()[1:]]
+    assert len(points) == len(set(points)) == 60
+
+
+def test_a_truncated_last_line_is_dropped(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    whole = search(journal).fit(X, y)
+    journal.write_bytes(journal.read_bytes()[:-40])
+    same_results(whole, search(journal).fit(X, y))
+    assert len(journal.read_text().splitlines()) == 1 + 12
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"estimator": SVC(tol=1e-2)}, "estimator"),
+        ({"space": {"C": (1e-3, 1e2, "log-uniform")}}, "space"),
+        ({"cv": KFold(3)}, "splits"),
+        ({"cv": 4}, "splits"),
+        ({"scoring": "f1_macro"}, "scoring"),
+        ({"return_train_score": True}, "return_train_score"),
+        ({"X": X + 1}, "data"),
+        ({"sample_weight": np.ones(len(y))}, "fit parameters"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_foreign_journal_is_refused_with_what_differs_and_left_alone(tmp_path, change, what):
+    journal = tmp_path / "journal.jsonl"
+    search(journal, n_iter=3).fit(X, y)
+    content = journal.read_bytes()
+    change = dict(change)
+    fit = {"X": X} | {name: change.pop(name) for name in ("X", "sample_weight") if name in change}
+    with pytest.raises(ValueError, match=f"belongs to another search, with a different {what} \\("):
+        search(journal, n_iter=3, **change).fit(y=y, **fit)
+    assert journal.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"hello\n", b"{}\n", b"[1]\n", b'{"format": 99}\n', b"\x80\x04K\x01.\n"])
+def test_what_is_no_journal_is_refused_and_left_alone(tmp_path, content):
+    journal = tmp_path / "notes.txt"
+    journal.write_bytes(content)
+    with pytest.raises(ValueError, match="is not a journal"):
+        search(journal).fit(X, y)
+    assert journal.read_bytes() == content
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="advisory locks")
+def test_two_searches_on_one_journal_at_a_time_are_refused(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+
+    class Nesting(SVC):
+        def fit(self, X, y):
+            if not nested:
+                nested.append(1)
+                with pytest.raises(ValueError, match="being written by another search"):
+                    search(journal).fit(X, y)
+            return super().fit(X, y)
+
+    nested = []
+    search(journal, Nesting(), n_iter=2).fit(X, y)
+    assert nested
+
+
+def test_a_folder_that_can_not_be_written_is_said_before_any_fit(tmp_path):
+    with pytest.raises(OSError, match=r"journal=.*can not be opened for writing"):
+        search(tmp_path / "missing" / "journal.jsonl").fit(X, y)
+
+
+def test_a_full_disk_costs_the_journal_and_not_the_search(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    resource = pytest.importorskip("resource")
+    search(journal, n_iter=4).fit(X, y)
+    size = journal.stat().st_size
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 700, hard))
+    try:
+        with pytest.warns(UserWarning, match="can not be written.*the search goes on"):
+            full = search(journal, n_iter=12).fit(X, y)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(full.cv_results_["params"]) == 12
+    assert journal.read_bytes().endswith(b"\n")
+    same_results(full, search(journal, n_iter=12).fit(X, y))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
+def test_a_device_is_refused():
+    with pytest.raises(ValueError, match="not a regular file"):
+        search("/dev/full").fit(X, y)
+
+
+def test_nothing_is_unpickled(tmp_path, monkeypatch):
+    import pickle
+
+    journal = tmp_path / "journal.jsonl"
+    search(journal, n_iter=5).fit(X, y)
+    monkeypatch.setattr(pickle, "loads", lambda *args: pytest.fail("a journal must not be unpickled"))
+    monkeypatch.setattr(pickle, "load", lambda *args: pytest.fail("a journal must not be unpickled"))
+    search(journal, n_iter=5).fit(X, y)
+
+
+@pytest.mark.parametrize("scoring", [["r2", "neg_mean_squared_error"], lambda e, X, y: {"r2": e.score(X, y)}])
+def test_several_scores_are_recorded(tmp_path, scoring):
+    journal = tmp_path / "journal.jsonl"
+    settings = {"scoring": scoring, "refit": "r2", "estimator": Ridge(), "space": {"alpha": (1e-2, 1e2)}}
+    if callable(scoring):
+        settings["scoring"] = _dict_scorer
+    first = search(journal, **settings).fit(X, y)
+    same_results(first, search(journal, **settings).fit(X, y))
+
+
+def _dict_scorer(estimator, X, y):
+    return {"r2": estimator.score(X, y)}
+
+
+def test_logistic_regression_resumes_from_every_possible_place(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    space = {"C": (1e-2, 1e2, "log-uniform")}
+    whole = search(journal, LogisticRegression(max_iter=500), space, n_iter=8).fit(X, y)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for n in range(len(lines)):
+        journal.write_bytes(b"".join(lines[:n]))
+        same_results(whole, search(journal, LogisticRegression(max_iter=500), space, n_iter=8).fit(X, y))
