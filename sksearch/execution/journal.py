@@ -119,18 +119,19 @@ class Journal:
             int(fold): {name: _from_json(name, value) for name, value in result.items()}
             for fold, result in trial["folds"].items()
         }
-        self._recorded[self._key(point)] = point, folds, float(trial["wall_time"])
+        known = point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
+        self._recorded[self._key(point)] = known
 
     def recall(self, trial):
         """Give a trial the results that were recorded for its point; return whether there are any."""
         if (found := self._recorded.pop(self._key(trial.point), None)) is None:
             return False
-        _, trial.folds, trial.wall_time = found
+        _, trial.folds, trial.wall_time, trial.timed_out = found
         return True
 
     def unclaimed(self):
         """List the points whose results no trial was given yet, in the order in which they were recorded."""
-        return [point for point, _, _ in self._recorded.values()]
+        return [point for point, *_ in self._recorded.values()]
 
     def record(self, trial):
         """Write a finished trial, and have it on the disk before returning.
@@ -146,6 +147,7 @@ class Journal:
                     "params": {name: _readable(value) for name, value in trial.params.items()},
                     "point": trial.point.tolist(),
                     "wall_time": trial.wall_time,
+                    "timed_out": trial.timed_out,
                     "folds": {fold: _to_json(result) for fold, result in trial.folds.items()},
                 }
             )

@@ -1,7 +1,8 @@
 """Rounds: propose a few candidates, run them all, learn, repeat."""
 
 from joblib import effective_n_jobs
-from sklearn.utils.parallel import Parallel
+
+from sksearch.execution.workers import Workers
 
 
 class Rounds:
@@ -15,19 +16,24 @@ class Rounds:
     n_points : int or "auto", default="auto"
         Candidates per round. "auto" takes the fewest that keep the workers busy at least nine tenths of a
         round of equal fits: one for a single worker, since every candidate should learn from all before it.
+    fit_timeout : float, default=None
+        Seconds for one fit and its scoring. A candidate that takes longer in one fold is a row with status
+        "timeout". Code that Python can not interrupt is ended with its worker process, which takes
+        ``n_jobs > 1``.
 
     Examples
     --------
     >>> from sksearch.execution import Rounds
     >>> Rounds(n_points=8)
-    Rounds(n_points=8)
+    Rounds(n_points=8, fit_timeout=None)
     """
 
-    def __init__(self, n_points="auto"):
+    def __init__(self, n_points="auto", fit_timeout=None):
         self.n_points = n_points
+        self.fit_timeout = fit_timeout
 
     def __repr__(self):
-        return f"Rounds(n_points={self.n_points!r})"
+        return f"Rounds(n_points={self.n_points!r}, fit_timeout={self.fit_timeout!r})"
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         """Run trials until the study proposes no more.
@@ -46,11 +52,10 @@ class Rounds:
         n_points = self.n_points
         if n_points == "auto":
             n_points = _fill_workers(effective_n_jobs(n_jobs), len(cross_validation.splits))
-        parallel = Parallel(n_jobs=n_jobs, pre_dispatch=pre_dispatch, return_as="generator_unordered")
-        with parallel:
+        with Workers(n_jobs, pre_dispatch, fit_timeout=self.fit_timeout) as workers:
             while trials := study.propose(n_points):
-                tasks = cross_validation.tasks(trials, study.n_iter, study.out_of_time)
-                for outcome in parallel(tasks):
+                fits = cross_validation.fits(trials, study.n_iter, study.out_of_time)
+                for outcome in workers.run(fits):
                     study.receive(*outcome)
                 study.report(trials)
 

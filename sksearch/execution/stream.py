@@ -2,7 +2,7 @@
 
 import threading
 
-from sklearn.utils.parallel import Parallel
+from sksearch.execution.workers import Workers
 
 
 class Stream:
@@ -13,15 +13,23 @@ class Stream:
     all workers busy, at the price of reproducibility: with several workers the order in which results arrive
     is chance. With one worker the results are those of rounds of one.
 
+    Parameters
+    ----------
+    fit_timeout : float, default=None
+        As in :class:`Rounds`.
+
     Examples
     --------
     >>> from sksearch.execution import Stream
-    >>> Stream()
-    Stream()
+    >>> Stream(fit_timeout=60)
+    Stream(fit_timeout=60)
     """
 
+    def __init__(self, fit_timeout=None):
+        self.fit_timeout = fit_timeout
+
     def __repr__(self):
-        return "Stream()"
+        return f"Stream(fit_timeout={self.fit_timeout!r})"
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         """Run trials until the study proposes no more.
@@ -29,14 +37,11 @@ class Stream:
         Parameters are those of :meth:`Rounds.run`, but `pre_dispatch` is not used: joblib draws tasks as late
         as it can, since a proposal is better the more results it knows.
         """
-        parallel = Parallel(
-            n_jobs=n_jobs, pre_dispatch="n_jobs", batch_size=1, return_as="generator_unordered"
-        )
         # joblib draws tasks in a thread of its own, while this one reports.
         lock = threading.Lock()
         errors = []
 
-        def tasks():
+        def fits():
             try:
                 while True:
                     with lock:
@@ -44,13 +49,14 @@ class Stream:
                         study.report([trial for trial in trials if trial.folds])  # recalled from a journal
                     if not trials:
                         return
-                    yield from cross_validation.tasks(trials, study.n_iter, study.out_of_time)
+                    yield from cross_validation.fits(trials, study.n_iter, study.out_of_time)
             except Exception as error:  # would be lost in joblib's thread, and the search would hang
                 errors.append(error)
 
-        for outcome in parallel(tasks()):
-            with lock:
-                if (trial := study.receive(*outcome)) is not None:
-                    study.report([trial])
+        with Workers(n_jobs, "n_jobs", batch_size=1, fit_timeout=self.fit_timeout) as workers:
+            for outcome in workers.run(fits()):
+                with lock:
+                    if (trial := study.receive(*outcome)) is not None:
+                        study.report([trial])
         if errors:
             raise errors[0]

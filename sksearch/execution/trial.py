@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.parallel import delayed
 
-from sksearch._compat import _fit_and_score
+from sksearch._compat import _fit_and_score, _MultimetricScorer
 
 
 @dataclass
@@ -29,6 +28,8 @@ class Trial:
         Results of ``_fit_and_score`` by fold, for the folds that were run.
     wall_time : float
         Seconds that its fits and scorings took, summed over folds.
+    timed_out : bool
+        Whether a fit took longer than allowed.
     """
 
     number: int
@@ -36,6 +37,7 @@ class Trial:
     point: np.ndarray
     folds: dict = field(default_factory=dict)
     wall_time: float = 0.0
+    timed_out: bool = False
 
     def scores(self, metric=None):
         """List the test scores of the folds that were run, NaN where the fit failed.
@@ -46,6 +48,7 @@ class Trial:
 
     def add(self, fold, result, seconds):
         """Take the result of one fold."""
+        self.timed_out |= result.pop("timed_out", False)
         self.folds[fold] = result
         self.wall_time += seconds
 
@@ -53,12 +56,16 @@ class Trial:
     def failed(self):
         """Whether a fold failed to be fitted or to be scored."""
         results = self.folds.values()
-        return any(r["fit_error"] is not None for r in results) or not all(
-            np.isfinite(score) for r in results for score in _all_scores(r)
+        return (
+            self.timed_out
+            or any(r["fit_error"] is not None for r in results)
+            or not all(np.isfinite(score) for r in results for score in _all_scores(r))
         )
 
     @property
     def status(self):
+        if self.timed_out:
+            return "timeout"
         return "failed" if self.failed else "ok"
 
 
@@ -100,8 +107,8 @@ class CrossValidation:
         self.callbacks = callbacks
         self.options = options
 
-    def tasks(self, trials, n_trials, out_of_time):
-        """Iterate over the delayed fits of trials, trial by trial.
+    def fits(self, trials, n_trials, out_of_time):
+        """Iterate over the fits of trials, trial by trial.
 
         Parameters
         ----------
@@ -111,6 +118,10 @@ class CrossValidation:
         out_of_time : callable
             Asked before each trial but the first; a true answer ends the iteration, so that what was begun
             is complete.
+
+        Yields
+        ------
+        fit : Fit
         """
         n_splits = len(self.splits)
         # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
@@ -125,23 +136,57 @@ class CrossValidation:
             if trial.folds:  # recalled from a journal
                 continue
             for fold, (train, test) in enumerate(self.splits):
-                yield delayed(_run_fold)(
+                yield Fit(
                     trial.number,
                     fold,
-                    clone(self.estimator),
-                    self.X,
-                    self.y,
-                    train=train,
-                    test=test,
-                    parameters=trial.params,
-                    split_progress=(fold, n_splits),
-                    candidate_progress=(trial.number, n_trials),
-                    **self.options,
-                    **contexts[trial.number, fold],
+                    {
+                        "estimator": clone(self.estimator),
+                        "X": self.X,
+                        "y": self.y,
+                        "train": train,
+                        "test": test,
+                        "parameters": trial.params,
+                        "split_progress": (fold, n_splits),
+                        "candidate_progress": (trial.number, n_trials),
+                        **self.options,
+                        **contexts[trial.number, fold],
+                    },
                 )
 
 
-def _run_fold(number, fold, *args, **kwargs):
-    start = time.perf_counter()
-    result = _fit_and_score(*args, **kwargs)
-    return number, fold, result, time.perf_counter() - start
+@dataclass
+class Fit:
+    """One fold of one trial, ready to be run in any process.
+
+    Parameters
+    ----------
+    number, fold : int
+        Which trial, which fold.
+    arguments : dict
+        The arguments of ``_fit_and_score``.
+    """
+
+    number: int
+    fold: int
+    arguments: dict
+
+    def run(self):
+        """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
+        start = time.perf_counter()
+        result = _fit_and_score(**self.arguments)
+        return self.number, self.fold, result, time.perf_counter() - start
+
+    @property
+    def raises(self):
+        """Whether the user wants errors raised rather than recorded."""
+        return self.arguments["error_score"] == "raise"
+
+    def failure(self, reason):
+        """Return what ``_fit_and_score`` would, had the fit failed with this message."""
+        scorer, score = self.arguments["scorer"], self.arguments["error_score"]
+        if isinstance(scorer, _MultimetricScorer):
+            score = dict.fromkeys(scorer._scorers, score)
+        result = {"fit_error": reason, "test_scores": score, "fit_time": 0.0, "score_time": 0.0}
+        if self.arguments["return_train_score"]:
+            result["train_scores"] = score
+        return result | {"n_test_samples": len(self.arguments["test"])}

@@ -1,0 +1,102 @@
+"""Real faults: workers that die, fits that do not return."""
+
+import ctypes
+import os
+import signal
+import sys
+import time
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
+
+from sksearch import BayesSearchCV
+from sksearch.execution import Rounds, Stream
+
+X, y = load_iris(return_X_y=True)
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+class Faulty(ClassifierMixin, BaseEstimator):
+    """Commits a fault while it is fitted, in a worker process only."""
+
+    def __init__(self, fault="none", pid=0):
+        self.fault = fault
+        self.pid = pid
+
+    def fit(self, X, y):
+        assert self.fault in ("none", "raise", "sleep") or os.getpid() != self.pid
+        if self.fault == "raise":
+            raise RuntimeError("as told")
+        if self.fault == "exit":
+            os._exit(3)
+        if self.fault == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "segfault":
+            ctypes.string_at(0)
+        if self.fault == "sleep":
+            time.sleep(60)
+        if self.fault == "c code":
+            # PyDLL keeps the interpreter's lock: no signal handler and no thread of Python can run.
+            ctypes.PyDLL(None).sleep(60)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+def faulty_search(faults, executor, **settings):
+    return BayesSearchCV(
+        Faulty(pid=os.getpid()), {"fault": faults}, cv=3, random_state=0, executor=executor, **settings
+    )
+
+
+@pytest.mark.parametrize("executor", [Rounds(), Rounds(n_points=4), Stream()], ids=repr)
+def test_workers_that_die_are_rows_and_every_other_candidate_is_evaluated(executor):
+    faults = ["none", "exit", "raise", "segfault", "kill"]
+    with pytest.warns(FitFailedWarning, match="worker process of this candidate died"):
+        search = faulty_search(faults, executor, n_jobs=2).fit(X, y)
+    assert search.cv_results_["param_fault"].tolist() == faults
+    assert search.cv_results_["status"].tolist() == ["ok", "failed", "failed", "failed", "failed"]
+    assert search.best_params_ == {"fault": "none"}
+
+
+@pytest.mark.parametrize("executor", [Rounds, Stream])
+def test_fits_that_do_not_return_are_rows_even_in_code_that_can_not_be_interrupted(executor):
+    faults = ["none", "sleep", "c code"]
+    start = time.monotonic()
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.5"):
+        search = faulty_search(faults, executor(fit_timeout=0.5), n_jobs=2).fit(X, y)
+    assert time.monotonic() - start < 40
+    assert search.cv_results_["status"].tolist() == ["ok", "timeout", "timeout"]
+
+
+def test_a_fit_in_this_process_is_interrupted_and_its_timer_is_gone():
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.2"):
+        search = faulty_search(["none", "sleep"], Rounds(fit_timeout=0.2)).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+def test_a_lost_worker_is_raised_where_errors_are_to_be_raised():
+    with pytest.raises(RuntimeError, match="worker process of this candidate died"):
+        faulty_search(["exit"], "rounds", n_jobs=2, error_score="raise").fit(X, y)
+
+
+def test_lost_workers_are_recorded_in_the_journal(tmp_path):
+    settings = {"n_jobs": 2, "journal": tmp_path / "journal.jsonl", "refit": False}
+    with pytest.warns(FitFailedWarning):
+        first = faulty_search(["none", "sleep", "exit"], Rounds(fit_timeout=0.5), **settings).fit(X, y)
+    start = time.monotonic()
+    with pytest.warns(FitFailedWarning):
+        again = faulty_search(["none", "sleep", "exit"], Rounds(fit_timeout=0.5), **settings).fit(X, y)
+    assert time.monotonic() - start < 2
+    assert first.cv_results_["status"].tolist() == again.cv_results_["status"].tolist()
+    assert again.cv_results_["status"].tolist() == ["ok", "timeout", "failed"]
