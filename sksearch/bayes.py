@@ -178,11 +178,10 @@ class BayesSearchCV(AdaptiveSearchCV):
         self.n_initial_points = n_initial_points
         self.acquisition = acquisition
 
-    def _make_optimizer(self, space, rng, initial_points):
+    def _make_optimizer(self, space, rng):
         return BayesianOptimizer(
             space,
             rng,
-            initial_points,
             n_initial_points=self.n_initial_points,
             acquisition=self.acquisition,
         )

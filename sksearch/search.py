@@ -5,7 +5,6 @@ import threading
 import time
 import warnings
 from abc import abstractmethod
-from difflib import get_close_matches
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,6 +26,7 @@ from sksearch._compat import (
     _MultimetricScorer,
     _warn_or_raise_about_fit_failures,
 )
+from sksearch._messages import did_you_mean
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream
 from sksearch.execution.journal import identity_of
 from sksearch.space import Space, default_space
@@ -134,7 +134,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         )
 
     @abstractmethod
-    def _make_optimizer(self, space, rng, initial_points):
+    def _make_optimizer(self, space, rng):
         """Return the `Optimizer` that proposes candidates."""
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -163,7 +163,8 @@ class AdaptiveSearchCV(BaseSearchCV):
         """
         deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
         # -- prepare
-        self._check_scoring_name()
+        self._check_scoring_names()
+        executor = self._make_executor()
         scorers, metric = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
@@ -201,7 +202,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         journal = None
         if self.journal is not None:
             identity = identity_of(cross_validation, space.branches)
-            journal = Journal(self.journal, identity, space.key, details={"seed": int(seed)})
+            journal = Journal(self.journal, identity, details={"seed": int(seed)})
             seed = journal.details["seed"] if self.random_state is None else seed
         study = self._make_study(space, initial, np.random.default_rng(seed), deadline, journal)
 
@@ -212,7 +213,6 @@ class AdaptiveSearchCV(BaseSearchCV):
                 f"{study.n_iter * len(splits)} fits"
             )
         callbacks.begin_search(study.n_iter * len(splits))
-        executor = _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
         try:
             executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
         except KeyboardInterrupt:
@@ -222,26 +222,43 @@ class AdaptiveSearchCV(BaseSearchCV):
             if journal is not None:
                 journal.close()
         callbacks.end_search()
+        if study.ran_out:
+            warnings.warn(
+                f"The search ended after {len(study.finished)} of n_iter={self.n_iter} candidates: no other "
+                "values can be drawn from the space.",
+                stacklevel=3,
+            )
 
         # -- conclude
         self.optimizer_ = study.optimizer
         results, metric = self._conclude(study, metric)
+        # Before the refit, which may fail or be interrupted: the search is finished and stays.
+        for name in ("best_estimator_", "best_score_", "refit_time_", "feature_names_in_"):
+            vars(self).pop(name, None)
+        self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
+        self.cv_results_ = results
         self._select(results, metric)
         if self.refit:
             self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
-        self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
-        self.cv_results_ = results
         callbacks.end()
         return self
 
     # -- prepare -----------------------------------------------------------------------------------
 
-    def _check_scoring_name(self):
+    def _check_scoring_names(self):
+        given = list(self.scoring.values()) if isinstance(self.scoring, dict) else self.scoring
         names = get_scorer_names()
-        if isinstance(self.scoring, str) and self.scoring not in names:
-            near = get_close_matches(self.scoring, names, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "see sklearn.metrics.get_scorer_names()."
-            raise ValueError(f"scoring={self.scoring!r} is not the name of a scorer; {hint}")
+        for name in [given] if isinstance(given, str) else given if isinstance(given, (list, tuple)) else []:
+            if isinstance(name, str) and name not in names:
+                hint = did_you_mean(name, names, "see sklearn.metrics.get_scorer_names().")
+                raise ValueError(f"scoring={name!r} is not the name of a scorer; {hint}")
+
+    def _make_executor(self):
+        if isinstance(self.executor, type):
+            raise ValueError(
+                f"executor={self.executor.__name__} is a class; pass an instance, {self.executor.__name__}()."
+            )
+        return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
 
     def _make_space(self):
         notations = self.param_distributions
@@ -275,13 +292,12 @@ class AdaptiveSearchCV(BaseSearchCV):
 
     def _make_study(self, space, initial, rng, deadline, journal):
         n_iter = int(min(self.n_iter, space.size))
-        points = [space.encode(params) for params in initial]
         may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
         if space.size <= self.n_iter and not may_stop_early:
             # Nothing to choose: every candidate is tried, in GridSearchCV's order.
-            points = list(space.grid())
+            initial = [space.decode(point) for point in space.grid()]
         return Study(
-            self._make_optimizer(space, rng, points),
+            self._make_optimizer(space, rng),
             initial,
             self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
             n_iter=n_iter,
@@ -307,10 +323,12 @@ class AdaptiveSearchCV(BaseSearchCV):
         if not trials:
             raise ValueError(f"No candidate was evaluated within timeout={self.timeout!r} seconds; raise it.")
         out = [trial.folds[fold] for trial in trials for fold in range(self.n_splits_)]
-        self._raise_if_all_failed(trials)
+        self._raise_if_all_failed(trials, study.metric)
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
+        for result in out:
+            result["test_scores"] = _without_infinity(result["test_scores"])
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
@@ -320,16 +338,16 @@ class AdaptiveSearchCV(BaseSearchCV):
                 # Said already, with its reasons.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
             results = self._format_results([trial.params for trial in trials], self.n_splits_, out)
-        results["status"] = np.array([trial.status for trial in trials], dtype=object)
+        results["status"] = np.array([trial.status(study.metric) for trial in trials], dtype=object)
         results["n_resources"] = np.array([len(trial.folds) for trial in trials])
         results["wall_time"] = np.array([trial.wall_time for trial in trials])
         return results, metric
 
-    def _raise_if_all_failed(self, trials):
+    def _raise_if_all_failed(self, trials, metric):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
         errors = [r["fit_error"] for t in trials for r in t.folds.values() if r["fit_error"]]
         partial = len(errors) < sum(len(trial.folds) for trial in trials)
-        if replaced or not errors or not partial or not all(trial.failed for trial in trials):
+        if replaced or not errors or not partial or any(trial.status(metric) == "ok" for trial in trials):
             return
         raise ValueError(
             f"All the {len(trials)} candidates failed in at least one fold; there is nothing to select. "
@@ -357,3 +375,10 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
+
+
+def _without_infinity(scores):
+    """Replace infinite scores by NaN, which ranks last: a failure may not win."""
+    if isinstance(scores, dict):
+        return {name: _without_infinity(score) for name, score in scores.items()}
+    return np.nan if np.isinf(scores) else scores

@@ -15,8 +15,8 @@ class Study:
     ----------
     optimizer : Optimizer
         Asked for points, told their values.
-    written : list of dict
-        Settings that are used as the user wrote them, rather than as the space decodes them.
+    initial : list of dict
+        Settings to try first, as the user wrote them.
     metric : str or None
         The score that is optimised; None for the only one, or the first.
     n_iter : int
@@ -40,12 +40,16 @@ class Study:
     ----------
     finished : list of Trial
         Trials whose values the optimizer knows, in the order in which they were reported.
+    metric : str or None
+        The score that is optimised.
+    ran_out : bool
+        Whether the optimizer found nothing new before `n_iter` trials.
     """
 
     def __init__(
         self,
         optimizer,
-        written,
+        initial,
         metric,
         *,
         n_iter,
@@ -63,8 +67,12 @@ class Study:
         self._n_splits = n_splits
         self._journal = journal
         self._space = optimizer.space
-        self._written = {self._space.key(self._space.encode(params)): params for params in written}
-        self._metric = metric
+        # What is tried next, whatever the optimizer thinks; of settings that are alike the first is kept.
+        self._queue = {}
+        for params in initial:
+            self._queue.setdefault(self._space.key_of(params), (params, self._space.encode(params)))
+        self.metric = metric
+        self.ran_out = False
         self._choose_metric = choose_metric
         self._deadline = deadline
         self._patience = n_iter_no_change
@@ -85,14 +93,22 @@ class Study:
         if n <= 0 or stalled or (self._trials and self.out_of_time()):
             return []
         first = len(self._trials)
-        for point in self.optimizer.ask(n):
-            params = self._written.get(self._space.key(point))
-            params = self._space.decode(point) if params is None else params
-            self._trials.append(Trial(len(self._trials), params, point))
+        while self._queue and len(self._trials) < first + n:
+            params, point = self._queue.pop(next(iter(self._queue)))
+            self._begin(params, point)
+            self.optimizer.expect(point)
+        missing = first + n - len(self._trials)
+        asked = self.optimizer.ask(missing)
+        self.ran_out |= len(asked) < missing
+        for point in asked:
+            self._begin(self._space.decode(point), point)
         proposed = self._trials[first:]
         if self._journal is not None:
             self._recall(proposed)
         return proposed
+
+    def _begin(self, params, point):
+        self._trials.append(Trial(len(self._trials), params, point))
 
     def _recall(self, proposed):
         """Give trials the results that the journal has of them."""
@@ -100,7 +116,9 @@ class Study:
         if not any(hits):
             # The search takes another course than the one recorded (a stream, other workers, another seed):
             # what was evaluated then is not lost, it comes next.
-            self.optimizer.enqueue(self._journal.unclaimed())
+            for point in self._journal.unclaimed():
+                params = self._space.decode(point)
+                self._queue.setdefault(self._space.key_of(params), (params, point))
 
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that completes it, else None."""
@@ -117,7 +135,7 @@ class Study:
         trials = [trial for trial in trials if trial.folds]
         if not trials:
             return
-        values = [self._value(trial) for trial in trials]
+        values = [self._value_of(trial) for trial in trials]
         self.optimizer.tell([trial.point for trial in trials], values)
         for value in values:
             improved = value > self._best + (self._tol if np.isfinite(self._best) else 0.0)
@@ -141,12 +159,14 @@ class Study:
             )
         return bool(self.finished)
 
-    def _value(self, trial):
-        """Mean test score over the folds, -inf for a failure."""
-        if trial.failed:
-            return -np.inf
-        if self._choose_metric is not None and isinstance(scores := trial.folds[0]["test_scores"], dict):
+    def _value_of(self, trial):
+        scores = trial.folds[0]["test_scores"]
+        if (
+            self._choose_metric is not None
+            and trial.folds[0]["fit_error"] is None
+            and isinstance(scores, dict)
+        ):
             # A wrong choice is the user's error; found out after one trial rather than after all.
-            self._metric = self._choose_metric(scores)
+            self.metric = self._choose_metric(scores)
             self._choose_metric = None
-        return float(np.mean(trial.scores(self._metric)))
+        return trial.value(self.metric)

@@ -32,8 +32,6 @@ class Journal:
     identity : dict of str to str
         What the search is: its estimator, space, data, and so on. A journal with another identity is
         refused.
-    key : callable
-        Hashable identity of a point, ``Space.key``.
 
     Attributes
     ----------
@@ -49,9 +47,8 @@ class Journal:
         If the file can not be opened for writing.
     """
 
-    def __init__(self, path, identity, key, details):
+    def __init__(self, path, identity, details):
         self.path = Path(path)
-        self._key = key
         self._recorded = {}
         try:
             self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115, kept open for the search
@@ -120,11 +117,11 @@ class Journal:
             for fold, result in trial["folds"].items()
         }
         known = point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
-        self._recorded[self._key(point)] = known
+        self._recorded[point.tobytes()] = known
 
     def recall(self, trial):
         """Give a trial the results that were recorded for its point; return whether there are any."""
-        if (found := self._recorded.pop(self._key(trial.point), None)) is None:
+        if (found := self._recorded.pop(trial.point.tobytes(), None)) is None:
             return False
         _, trial.folds, trial.wall_time, trial.timed_out = found
         return True

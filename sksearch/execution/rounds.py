@@ -1,5 +1,7 @@
 """Rounds: propose a few candidates, run them all, learn, repeat."""
 
+from numbers import Integral
+
 from joblib import effective_n_jobs
 
 from sksearch.execution.workers import Workers
@@ -50,6 +52,8 @@ class Rounds:
             As in ``joblib.Parallel``.
         """
         n_points = self.n_points
+        if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
+            raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         if n_points == "auto":
             n_points = _fill_workers(effective_n_jobs(n_jobs), len(cross_validation.splits))
         with Workers(n_jobs, pre_dispatch, fit_timeout=self.fit_timeout) as workers:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from traceback import format_exc
 
 import numpy as np
 from sklearn.base import clone
@@ -39,45 +40,31 @@ class Trial:
     wall_time: float = 0.0
     timed_out: bool = False
 
-    def scores(self, metric=None):
-        """List the test scores of the folds that were run, NaN where the fit failed.
-
-        `metric` chooses one of several; None stands for the first, or the only one.
-        """
-        return [_pick(self.folds[fold], metric) for fold in sorted(self.folds)]
-
     def add(self, fold, result, seconds):
         """Take the result of one fold."""
         self.timed_out |= result.pop("timed_out", False)
         self.folds[fold] = result
         self.wall_time += seconds
 
-    @property
-    def failed(self):
-        """Whether a fold failed to be fitted or to be scored."""
-        results = self.folds.values()
-        return (
-            self.timed_out
-            or any(r["fit_error"] is not None for r in results)
-            or not all(np.isfinite(score) for r in results for score in _all_scores(r))
-        )
+    def value(self, metric=None):
+        """Mean test score over folds, -inf for a failure.
 
-    @property
-    def status(self):
+        `metric` chooses one of several scores; None stands for the only one, or the first.
+        """
+        results = self.folds.values()
+        if self.timed_out or any(result["fit_error"] is not None for result in results):
+            return -np.inf
+        mean = np.mean([_pick(result["test_scores"], metric) for result in results])
+        return float(mean) if np.isfinite(mean) else -np.inf
+
+    def status(self, metric=None):
+        """Return "ok", "failed" or "timeout"."""
         if self.timed_out:
             return "timeout"
-        return "failed" if self.failed else "ok"
+        return "ok" if np.isfinite(self.value(metric)) else "failed"
 
 
-def _all_scores(result):
-    scores = result["test_scores"]
-    return scores.values() if isinstance(scores, dict) else [scores]
-
-
-def _pick(result, metric):
-    if result["fit_error"] is not None:
-        return np.nan
-    scores = result["test_scores"]
+def _pick(scores, metric):
     if not isinstance(scores, dict):
         return scores
     return scores[metric] if metric is not None else next(iter(scores.values()))
@@ -173,6 +160,13 @@ class Fit:
     def run(self):
         """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
         start = time.perf_counter()
+        try:
+            # scikit-learn sets parameters outside its guard: a value that is refused would end the search.
+            self.arguments["estimator"].set_params(**clone(self.arguments["parameters"], safe=False))
+        except Exception:
+            if self.raises:
+                raise
+            return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
         result = _fit_and_score(**self.arguments)
         return self.number, self.fold, result, time.perf_counter() - start
 

@@ -4,9 +4,12 @@ import contextlib
 import faulthandler
 import os
 import signal
+import tempfile
 import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
+from numbers import Real
+from pathlib import Path
 
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -31,6 +34,8 @@ class Workers:
     """
 
     def __init__(self, n_jobs, pre_dispatch, batch_size="auto", fit_timeout=None):
+        if fit_timeout is not None and not (isinstance(fit_timeout, Real) and fit_timeout > 0):
+            raise ValueError(f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}.")
         self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": batch_size}
         self._fit_timeout = fit_timeout
         self._dead = set()
@@ -44,7 +49,10 @@ class Workers:
 
     @staticmethod
     def _start(options):
-        pool = Parallel(return_as="generator_unordered", **options)
+        try:
+            pool = Parallel(return_as="generator_unordered", **options)
+        except ValueError:  # a backend that gives all results of a call at once
+            pool = Parallel(**options)
         pool.__enter__()
         return pool
 
@@ -83,20 +91,24 @@ class Workers:
             running.clear()
             self._pool = self._start(self._options)
 
-    def _task(self, fit):
-        return delayed(_limited)(self._fit_timeout, os.getpid(), fit)
+    def _task(self, fit, report=os.devnull):
+        return delayed(_limited)(self._fit_timeout, os.getpid(), report, fit)
 
     def _run_alone(self, fit):
         start = time.perf_counter()
+        late = False
         if fit.number not in self._dead:
             # Two workers for one fit: with one, joblib would run it, and die with it, right here.
             alone = Parallel(n_jobs=2, pre_dispatch=1, batch_size=1)
-            try:
-                return alone([self._task(fit)])[0]
-            except BrokenProcessPool:
-                self._dead.add(fit.number)
+            with tempfile.TemporaryDirectory() as folder:
+                report = Path(folder, "report")
+                report.touch()
+                try:
+                    return alone([self._task(fit, str(report))])[0]
+                except BrokenProcessPool:
+                    self._dead.add(fit.number)
+                late = report.stat().st_size > 0  # the watchdog left word
         seconds = time.perf_counter() - start
-        late = self._fit_timeout is not None and seconds >= self._fit_timeout
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
             if late
@@ -107,8 +119,8 @@ class Workers:
         return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late}, seconds
 
 
-def _limited(seconds, search_process, fit):
-    """Run a fit in a worker, for at most so many seconds."""
+def _limited(seconds, search_process, report, fit):
+    """Run a fit in a worker, for at most so many seconds; a watchdog that ends the worker leaves a report."""
     if seconds is None:
         return fit.run()
     start = time.perf_counter()
@@ -122,10 +134,10 @@ def _limited(seconds, search_process, fit):
     interruptible = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGALRM")
     with contextlib.ExitStack() as stack:
         if os.getpid() != search_process:
-            # A watchdog in C, which needs no cooperation of the interpreter; its report goes nowhere.
-            nowhere = stack.enter_context(open(os.devnull, "w"))
+            # A watchdog in C, which needs no cooperation of the interpreter.
+            file = stack.enter_context(open(report, "w"))
             stack.callback(faulthandler.cancel_dump_traceback_later)
-            faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=nowhere)
+            faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=file)
         if interruptible:
             stack.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
             stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-# Spaces with at most this many points are listed when random draws find nothing new.
-_COUNTABLE = 10_000
+# Spaces with at most this many points are gone through when random draws find nothing new.
+_COUNTABLE = 1_000_000
 
 
 class Optimizer(ABC):
@@ -20,8 +20,6 @@ class Optimizer(ABC):
         What may be asked.
     rng : numpy.random.Generator
         The only source of randomness.
-    initial_points : sequence of ndarray, default=()
-        Points to ask first, in this order.
 
     Attributes
     ----------
@@ -33,13 +31,12 @@ class Optimizer(ABC):
         Their variances; 0 where the value is exact.
     """
 
-    def __init__(self, space, rng, initial_points=()):
+    def __init__(self, space, rng):
         self.space = space
         self.rng = rng
         self.points = np.empty((0, space.n_columns))
         self.values = np.empty(0)
         self.noise = np.empty(0)
-        self._queue = list(initial_points)
         self._pending = {}
         self._told = {}
 
@@ -62,9 +59,9 @@ class Optimizer(ABC):
             asked.append(point)
         return np.array(asked).reshape(len(asked), self.space.n_columns)
 
-    def enqueue(self, points):
-        """Ask these points, of shape (n, n_columns), before any others."""
-        self._queue += list(points)
+    def expect(self, point):
+        """Take note of a point that is being evaluated although it was not asked."""
+        self._pending[self.space.key(point)] = point
 
     def tell(self, points, values, noise=None):
         """Report values of points; a point told again has its value replaced.
@@ -111,9 +108,6 @@ class Optimizer(ABC):
         return key not in self._told and key not in self._pending
 
     def _next(self):
-        while self._queue:
-            if self._is_new(point := self._queue.pop(0)):
-                return point
         if len(self._told) + len(self._pending) >= self.space.size:
             return None
         for point in self._propose():
@@ -122,12 +116,14 @@ class Optimizer(ABC):
         return self._anything_new()
 
     def _anything_new(self):
-        """Draw a point that is not known yet; None where there is none."""
+        """Find a point that is not known yet; None where there seems to be none."""
         for point in self.space.sample(1000, self.rng):
             if self._is_new(point):
                 return point
+        for known in self.points:
+            for point in self.space.neighbors(known):
+                if self._is_new(point):
+                    return point
         if self.space.size <= _COUNTABLE:
-            remaining = [point for point in self.space.grid() if self._is_new(point)]
-            if remaining:
-                return remaining[self.rng.integers(len(remaining))]
+            return next((point for point in self.space.grid() if self._is_new(point)), None)
         return None

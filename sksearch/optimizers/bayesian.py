@@ -1,5 +1,7 @@
 """Bayesian optimization: model the values told, ask where the model promises most."""
 
+import threading
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -12,8 +14,37 @@ _N_SPREAD = 512
 _N_AROUND = 256
 _N_INCUMBENTS = 5
 
+# Beyond this many units from the best, worse makes no difference: an outlier costs no more than a failure.
+_HOPELESS = 1e3
+
 # Every so many proposals aim for an improvement of a whole standard deviation of the values told.
 _AMBITIOUS = 5
+
+
+class _OneThread:
+    """Limit BLAS to one thread: the matrices are small, threads would only wait for each other.
+
+    The limit is the process's: of several searches in threads, the first sets it and the last lifts it.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._n_inside = 0
+
+    def __enter__(self):
+        with self._lock:
+            if self._n_inside == 0:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._n_inside += 1
+
+    def __exit__(self, *exception):
+        with self._lock:
+            self._n_inside -= 1
+            if self._n_inside == 0:
+                self._limits.restore_original_limits()
+
+
+_one_thread = _OneThread()
 
 
 class BayesianOptimizer(RandomOptimizer):
@@ -32,8 +63,6 @@ class BayesianOptimizer(RandomOptimizer):
         What may be asked.
     rng : numpy.random.Generator
         The only source of randomness.
-    initial_points : sequence of ndarray, default=()
-        Points to ask first; they count as initial.
     n_initial_points : int or "auto", default="auto"
         Number of points before the model is used; "auto" is between 4 and 10, growing with the number of
         dimensions.
@@ -47,8 +76,8 @@ class BayesianOptimizer(RandomOptimizer):
     Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
     """
 
-    def __init__(self, space, rng, initial_points=(), *, n_initial_points="auto", acquisition="log-ei"):
-        super().__init__(space, rng, initial_points)
+    def __init__(self, space, rng, *, n_initial_points="auto", acquisition="log-ei"):
+        super().__init__(space, rng)
         if n_initial_points == "auto":
             n_initial_points = int(np.clip(space.n_columns + 2, 4, 10))
         self.n_initial_points = n_initial_points
@@ -62,8 +91,7 @@ class BayesianOptimizer(RandomOptimizer):
         finite = np.isfinite(self.values)
         if self.space.n_columns == 0 or len(np.unique(self.values[finite])) < 2:
             return super()._propose()
-        # The matrices are small: threads would only wait for each other, and for the workers' fits.
-        with threadpool_limits(1, user_api="blas"):
+        with _one_thread:
             self._update_model()
             incumbent = self._gp.predict(self.points)[0].max()
             if (len(self._told) + len(self._pending)) % _AMBITIOUS == 0:
@@ -103,7 +131,7 @@ def standardize(values, noise):
 
     Scores are skewed: a few candidates are hopeless, and what is worth modelling are the small
     differences near the best. So values are replaced by the logarithm of their distance from the best,
-    in units of the median distance. Failures take the worst value.
+    in units of the lower quartile of these distances. Failures take the worst value.
 
     Parameters
     ----------
@@ -118,13 +146,17 @@ def standardize(values, noise):
         Transformed values and variances.
     """
     finite = np.isfinite(values)
-    distance = values[finite].max() - values[finite]
-    unit = np.median(distance[distance > 0])
-    stretched = -np.log1p(distance / unit)
+    largest = np.abs(values[finite]).max()  # brings values of any magnitude into reach of the arithmetic
+    told = values[finite] / largest
+    distance = told.max() - told
+    # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
+    unit = np.quantile(distance[distance > 0], 0.25)
+    distance = np.minimum(distance / unit, _HOPELESS)
+    stretched = -np.log1p(distance)
     std = stretched.std()
     y = np.full(len(values), stretched.min())
     y[finite] = stretched
     variance = np.zeros(len(values))
-    # d y / d value, by which a small error of the value is stretched
-    variance[finite] = noise[finite] / ((unit + distance) * std) ** 2
+    # (d y / d value)^2, by which a small error of the value is stretched
+    variance[finite] = noise[finite] / (largest * unit * (1 + distance) * std) ** 2 if noise.any() else 0.0
     return (y - stretched.mean()) / std, variance

@@ -1,6 +1,5 @@
 """The reference every other search algorithm has to beat."""
 
-import numpy as np
 from scipy.stats import qmc
 
 from sksearch.optimizers.base import Optimizer
@@ -17,11 +16,12 @@ class RandomOptimizer(Optimizer):
     Owen, "Randomly permuted (t, m, s)-nets and (t, s)-sequences", 1995.
     """
 
-    def __init__(self, space, rng, initial_points=()):
-        super().__init__(space, rng, initial_points)
-        self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
+    def __init__(self, space, rng):
+        super().__init__(space, rng)
+        within = 0 < space.n_columns <= qmc.Sobol.MAXDIM
+        self._sobol = qmc.Sobol(space.n_columns, rng=rng) if within else None
 
     def _propose(self):
         if self._sobol is None:
-            return np.empty((0, 0))
+            return self.space.sample(1, self.rng)
         return self.space.draw(self._sobol.random(1))

@@ -1,9 +1,8 @@
 """Where a space meets an estimator: do its names fit, and which of its settings is the estimator's own."""
 
-from difflib import get_close_matches
-
 from sklearn.base import clone
 
+from sksearch._messages import did_you_mean
 from sksearch.space.dimensions import Categorical
 
 
@@ -49,7 +48,7 @@ def check_names(space, estimator):
         for choices in _alternatives(branch):
             params = first | choices
             if params and (error := _why_not_settable(estimator, params)) is not None:
-                raise _diagnose(estimator, params, choices) from error
+                _raise_about_names(estimator, params, choices, error)
 
 
 def _alternatives(branch):
@@ -71,40 +70,33 @@ def _why_not_settable(estimator, params):
     return None
 
 
-def _diagnose(estimator, params, choices):
-    """Find the name at fault, and write the sentence about it."""
+def _raise_about_names(estimator, params, choices, error):
+    """Raise about the name at fault, if one is; a value that is refused is the failure of a candidate."""
     parents = {
         name: value for name, value in params.items() if any(n.startswith(f"{name}__") for n in params)
     }
-    if parents and _why_not_settable(estimator, parents) is not None:
-        return _unknown(estimator, next(iter(parents)), parents)
-    for name, value in params.items():
-        if _why_not_settable(estimator, parents | {name: value}) is None:
-            continue
+    if parents and _why_not_settable(estimator, parents) is None:
+        estimator = clone(estimator).set_params(**clone(parents, safe=False))
+    valid = estimator.get_params(deep=True)
+    kind = type(estimator).__name__
+    for name in (name for name in params if name not in valid):
         step = next(iter(choices), None)
         if step is not None and name.startswith(f"{step}__"):
-            return ValueError(
-                f"Parameter {name!r} does not exist when {step}={choices[step]!r}; write each "
-                "alternative with its own parameters as a separate dict, in a list of dicts."
+            message = (
+                f"Parameter {name!r} does not exist when {step}={choices[step]!r}; write each alternative "
+                "with its own parameters as a separate dict, in a list of dicts."
             )
-        return _unknown(clone(estimator).set_params(**clone(parents, safe=False)), name, params)
-    return ValueError(f"{type(estimator).__name__} does not take the parameters {params!r} together.")
-
-
-def _unknown(estimator, name, params):
-    valid = estimator.get_params(deep=True)
-    missing = next((p for p in _prefixes(name) if p not in valid and p not in params), name)
-    if missing != name:
-        steps = [p for p in valid if "__" not in p.removeprefix(missing.rpartition("__")[0] + "__")]
-        near = get_close_matches(missing, valid, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {sorted(steps)}."
-        return ValueError(
-            f"Parameter {name!r} belongs to {missing!r}, which {type(estimator).__name__} "
-            f"does not have; {hint}"
-        )
-    near = get_close_matches(name, valid, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"the valid names are {sorted(valid)}."
-    return ValueError(f"{type(estimator).__name__} has no parameter {name!r}; {hint}")
+        elif (
+            missing := next((prefix for prefix in _prefixes(name) if prefix not in valid), None)
+        ) is not None:
+            level = missing.rpartition("__")[0]
+            beside = sorted(n for n in valid if n.rpartition("__")[0] == level)
+            hint = did_you_mean(missing, valid, f"there are {beside}.")
+            message = f"Parameter {name!r} belongs to {missing!r}, which {kind} does not have; {hint}"
+        else:
+            hint = did_you_mean(name, valid, f"the valid names are {sorted(valid)}.")
+            message = f"{kind} has no parameter {name!r}; {hint}"
+        raise ValueError(message) from error
 
 
 def _prefixes(name):

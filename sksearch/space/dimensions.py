@@ -1,16 +1,25 @@
 """Dimensions: the legal values of one parameter and their map to the unit cube."""
 
 from abc import ABC, abstractmethod
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb, inf
 from numbers import Integral as IntegralNumber
 from numbers import Real as RealNumber
 
+import joblib
 import numpy as np
 
 from sksearch.space.identity import identity
 
 PRIORS = ("uniform", "log-uniform")
+
+# Ranges are computed in floats: beyond these, differences overflow, and integers are not exact.
+_LARGEST = 1e300
+_LARGEST_INTEGER = 2**52
+
+# What can not be reached of an unbounded distribution, and the most values that are listed of a discrete one.
+_TAIL = 1e-6
+_LONGEST_TABLE = 10_000
 
 
 def is_number(value):
@@ -94,9 +103,9 @@ class _Range(Dimension):
     """A numeric interval on a linear or logarithmic scale."""
 
     def __init__(self, low, high, prior="uniform"):
-        if not (is_number(low) and is_number(high)) or not np.isfinite([low, high]).all():
+        if not (is_number(low) and is_number(high)) or not abs(low) + abs(high) < _LARGEST:
             raise ValueError(
-                f"bounds must be two finite numbers, got ({low!r}, {high!r}); "
+                f"bounds must be two finite numbers of reasonable size, got ({low!r}, {high!r}); "
                 "write (low, high) or (low, high, 'log-uniform')."
             )
         if low >= high:
@@ -206,6 +215,8 @@ class Integer(_Range):
         super().__init__(low, high, prior)
         if low != int(low) or high != int(high):
             raise ValueError(f"bounds must be integers, got ({low!r}, {high!r}); use Real instead.")
+        if max(abs(low), abs(high)) > _LARGEST_INTEGER:
+            raise ValueError(f"integers must be within +-2**52, got ({low!r}, {high!r}); use Real instead.")
         self.low, self.high = int(low), int(high)
 
     @property
@@ -284,8 +295,8 @@ class Categorical(Dimension):
     def ordered(self):
         if not all(is_number(value) for value in self.categories):
             return False
-        steps = np.sign(np.diff(np.array(self.categories, float)))
-        return bool(np.all(steps == 1) or np.all(steps == -1))
+        pairs = list(pairwise(self.categories))
+        return all(a < b for a, b in pairs) or all(a > b for a, b in pairs)
 
     @property
     def size(self):
@@ -323,11 +334,36 @@ class Categorical(Dimension):
         return list(self.categories)
 
 
-class Distribution(Dimension):
-    """A frozen ``scipy.stats`` distribution, continuous or discrete.
+class _Distribution(Dimension):
+    """A frozen ``scipy.stats`` distribution.
 
     The unit interval is the distribution's own cumulative probability, so that the searchers look where
-    the user's prior belief lies.
+    the user's prior belief lies. The open ends of an unbounded distribution are out of reach: one draw in a
+    million lies there.
+    """
+
+    def __init__(self, distribution):
+        self.distribution = distribution
+        self.low, self.high = map(float, distribution.support())
+        self._ends = (0.0 if np.isfinite(self.low) else _TAIL, 1.0 if np.isfinite(self.high) else 1 - _TAIL)
+
+    @property
+    def token(self):
+        # The name and the arguments do not tell everything: some distributions carry data.
+        try:
+            content = joblib.hash(self.distribution)
+        except Exception:  # not everything can be pickled
+            content = id(self.distribution)
+        return ("Distribution", self.distribution.dist.name, content)
+
+    def __repr__(self):
+        given = [*map(repr, self.distribution.args)]
+        given += [f"{key}={value!r}" for key, value in self.distribution.kwds.items()]
+        return f"{self.distribution.dist.name}({', '.join(given)})"
+
+
+class Continuous(_Distribution):
+    """A frozen continuous ``scipy.stats`` distribution, on the scale of its cumulative probability.
 
     Parameters
     ----------
@@ -337,60 +373,89 @@ class Distribution(Dimension):
     Examples
     --------
     >>> from scipy.stats import norm
-    >>> from sksearch.space.dimensions import Distribution
-    >>> Distribution(norm(loc=3)).decode([0.5])
+    >>> from sksearch.space.dimensions import Continuous
+    >>> Continuous(norm(loc=3)).decode([0.5])
     3.0
     """
 
+    def __contains__(self, value):
+        return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high
+
+    def encode(self, value):
+        return np.clip(np.array([self.distribution.cdf(value)], float), *self._ends)
+
+    def decode(self, point):
+        value = self.distribution.ppf(np.clip(point[0], *self._ends))
+        return float(np.clip(value, self.low, self.high))
+
+    def snap(self, points):
+        return np.clip(points, *self._ends)
+
+
+class Discrete(_Distribution):
+    """A frozen discrete ``scipy.stats`` distribution, as the table of its values that can be drawn.
+
+    Parameters
+    ----------
+    distribution : frozen scipy.stats distribution
+        Anything with ``pmf``, ``ppf`` and ``support``.
+
+    Examples
+    --------
+    >>> from scipy.stats import poisson
+    >>> from sksearch.space.dimensions import Discrete
+    >>> Discrete(poisson(2)).values()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    """
+
     def __init__(self, distribution):
-        self.distribution = distribution
-        self.discrete = hasattr(distribution.dist, "pmf")
-        self.low, self.high = map(float, distribution.support())
-        # The open ends of an unbounded distribution are out of reach: one draw in a million lies there.
-        self._ends = (0.0 if np.isfinite(self.low) else 1e-6, 1.0 if np.isfinite(self.high) else 1 - 1e-6)
+        super().__init__(distribution)
+        values = self._support()
+        mass = distribution.pmf(values)
+        reachable = np.cumsum(mass[::-1])[::-1] > _TAIL if np.isinf(self.high) else mass > _TAIL**2
+        values, mass = values[reachable], mass[reachable]
+        above = np.cumsum(mass)
+        self._edges = np.concatenate([[0.0], above / above[-1]])
+        self._points = (self._edges[:-1] + self._edges[1:]) / 2
+        whole = np.all(values == np.rint(values))
+        self._values = [int(value) for value in values] if whole else values.tolist()
+        self._index = {value: i for i, value in enumerate(self._values)}
+
+    def _support(self):
+        if (given := getattr(self.distribution.dist, "xk", None)) is not None:
+            shift = self.low - np.min(given)
+            return np.sort(np.asarray(given, float)) + shift
+        start = self.low
+        # The table begins where the mass does, which need not be where the support does.
+        if not np.isfinite(start) or self.distribution.cdf(start + _LONGEST_TABLE) < 0.5:
+            start = self.distribution.ppf(_TAIL)
+        return start + np.arange(min(self.high - start + 1, _LONGEST_TABLE))
 
     @property
     def size(self):
-        finite = self.discrete and np.isfinite([self.low, self.high]).all()
-        return int(self.high - self.low + 1) if finite else inf
-
-    @property
-    def token(self):
-        kind = self.distribution
-        return ("Distribution", kind.dist.name, identity(kind.args), identity(kind.kwds), self.low)
-
-    def __repr__(self):
-        given = [*map(repr, self.distribution.args)]
-        given += [f"{key}={value!r}" for key, value in self.distribution.kwds.items()]
-        return f"{self.distribution.dist.name}({', '.join(given)})"
+        return len(self._values)
 
     def __contains__(self, value):
-        if not is_number(value) or not self.low <= value <= self.high:
-            return False
-        return not self.discrete or (value == int(value) and self.distribution.pmf(value) > 0)
+        return is_number(value) and value in self._index
 
     def encode(self, value):
-        above = self.distribution.cdf(value)
-        if self.discrete:  # the middle of the interval that the value owns
-            above = (above + self.distribution.cdf(value - 1)) / 2
-        return np.clip(np.array([above], float), *self._ends)
+        return self._points[[self._index[value]]]
 
     def decode(self, point):
-        value = np.clip(self.distribution.ppf(np.clip(point[0], *self._ends)), self.low, self.high)
-        return int(value) if self.discrete else float(value)
+        return self._values[int(self._indices(point[0]))]
+
+    def _indices(self, points):
+        return np.clip(np.searchsorted(self._edges, points, side="right") - 1, 0, self.size - 1)
 
     def snap(self, points):
-        if self.discrete:
-            return super().snap(points)
-        return np.clip(points, *self._ends)
+        return self._points[self._indices(points)]
 
     def adjacent(self, value):
-        return [v for v in (value - 1, value + 1) if v in self] if self.discrete else []
+        index = self._index[value]
+        return [self._values[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
 
     def values(self):
-        if self.size == inf:
-            return super().values()
-        return [v for v in range(int(self.low), int(self.high) + 1) if v in self]
+        return list(self._values)
 
 
 class Subset(Dimension):
@@ -408,7 +473,7 @@ class Subset(Dimension):
     Raises
     ------
     ValueError
-        If the sizes are not integers with ``0 <= min_features <= max_features <= n``.
+        If the sizes are not integers with ``1 <= min_features <= max_features <= n``.
 
     Examples
     --------
@@ -424,9 +489,9 @@ class Subset(Dimension):
         most = n if max_features is None else max_features
         sizes = (min_features, most, n)
         integers = all(isinstance(s, IntegralNumber) and not isinstance(s, bool) for s in sizes)
-        if not integers or not 0 <= min_features <= most <= n or n < 1:
+        if not integers or not 1 <= min_features <= most <= n:
             raise ValueError(
-                "Subset needs integers with 0 <= min_features <= max_features <= n and n >= 1, got "
+                "Subset needs integers with 1 <= min_features <= max_features <= n, got "
                 f"n={n!r}, min_features={min_features!r}, max_features={max_features!r}."
             )
         self.n, self.min_features, self.max_features = int(n), int(min_features), int(most)

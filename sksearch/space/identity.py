@@ -41,9 +41,9 @@ def identity(value):
     if isinstance(value, Integral):
         return ("int", int(value))
     if isinstance(value, Real):
-        number = float(value)
-        # NaN differs from itself, a token may not.
-        return ("float", number if number == number else "nan")
+        # Twelve digits: encoding and decoding a number may change the last ones. NaN differs from itself, a
+        # text does not.
+        return ("float", f"{float(value):.12g}")
     if isinstance(value, (list, tuple)):
         return (type(value).__name__, tuple(identity(item) for item in value))
     if isinstance(value, dict):
@@ -55,8 +55,8 @@ def identity(value):
         return ("array", value.shape, value.dtype.str, value.tobytes())
     if hasattr(value, "get_params"):
         return ("estimator", type(value), identity(value.get_params(deep=False)))
-    if callable(value):
-        return ("callable", id(value))
+    if getattr(value, "__qualname__", "<").isidentifier() and not hasattr(value, "__func__"):
+        return ("function", value.__module__, value.__qualname__)  # the same in every process
     try:
         return ("object", joblib.hash(value))
     except Exception:  # an object that can not be pickled is only ever equal to itself

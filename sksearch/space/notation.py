@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from sksearch.space.dimensions import (
+    PRIORS,
     Categorical,
+    Continuous,
     Dimension,
-    Distribution,
+    Discrete,
     Integer,
     Real,
     is_number,
@@ -45,14 +47,16 @@ def as_dimension(name, value):
     """
     if isinstance(value, Dimension):
         return value
-    if hasattr(value, "rvs"):
-        return _from_scipy(name, value)
-    if not (isinstance(value, tuple) and _looks_like_range(value)):
-        return Categorical(_as_list(name, value))
     try:
-        return _from_range(*value)
+        if hasattr(value, "rvs"):
+            return _from_scipy(value)
+        if isinstance(value, tuple) and _looks_like_range(value):
+            return _from_range(value)
     except ValueError as error:
         raise ValueError(f"Parameter {name!r}: {error}") from None
+    except TypeError as error:
+        raise TypeError(f"Parameter {name!r}: {error}") from None
+    return Categorical(_as_list(name, value))
 
 
 def _as_list(name, value):
@@ -80,32 +84,40 @@ def _as_list(name, value):
 
 
 def _looks_like_range(value):
-    numbers = len(value) >= 2 and is_number(value[0]) and is_number(value[1])
-    return numbers and (len(value) == 2 or (len(value) == 3 and isinstance(value[2], str)))
+    numbers = sum(map(is_number, value))
+    named = any(isinstance(item, str) and item in PRIORS for item in value)
+    # Whatever has the name of a prior beside a number was meant as a range, however it is mistyped.
+    return (
+        (len(value) == 2 and numbers == 2)
+        or (len(value) > 2 and numbers > 0 and named)
+        or (len(value) == 3 and is_number(value[0]) and is_number(value[1]) and not is_number(value[2]))
+    )
 
 
-def _from_range(low, high, prior="uniform"):
+def _from_range(value):
+    if len(value) > 3:
+        raise ValueError(f"a range is written (low, high) or (low, high, prior), got {value!r}.")
+    low, high, *prior = value
     whole = all(isinstance(bound, (int, np.integer)) for bound in (low, high))
-    return (Integer if whole else Real)(low, high, prior)
+    return (Integer if whole else Real)(low, high, *prior)
 
 
-def _from_scipy(name, value):
+def _from_scipy(value):
     if not all(hasattr(value, method) for method in ("dist", "ppf", "cdf", "support")):
         raise TypeError(
-            f"Parameter {name!r}: {value!r} is not a frozen scipy.stats distribution with cdf and ppf; "
-            "freeze it by calling it with its arguments, such as loguniform(1e-3, 1e3), or pass a "
-            "list of its draws."
+            f"{value!r} is not a frozen scipy.stats distribution with cdf and ppf; freeze it by calling it "
+            "with its arguments, such as loguniform(1e-3, 1e3), or pass a list of its draws."
         )
     low, high = value.support()
+    if np.ndim(low) or np.ndim(high):
+        raise ValueError(f"the distribution must be of one number, got arguments {value.args!r}.")
     if np.isnan([low, high]).any():
-        raise ValueError(
-            f"Parameter {name!r}: the distribution has no support; check its arguments {value.args!r}."
-        )
+        raise ValueError(f"the distribution has no support; check its arguments {value.args!r}.")
     # The same numbers with a scale the optimizers know, and a hundred times faster than scipy.stats.
     if value.dist.name == "uniform":
         return Real.from_open_interval(float(low), float(high))
-    if value.dist.name in ("loguniform", "reciprocal"):
+    if value.dist.name in ("loguniform", "reciprocal") and low > 0:
         return Real(float(low), float(high), "log-uniform")
-    if value.dist.name == "randint" and high > low:
+    if value.dist.name == "randint" and high > low and float(low).is_integer():
         return Integer(int(low), int(high))
-    return Distribution(value)
+    return Discrete(value) if hasattr(value.dist, "pmf") else Continuous(value)

@@ -6,6 +6,7 @@ from math import prod
 import numpy as np
 
 from sksearch.space.dimensions import Categorical
+from sksearch.space.identity import identity
 from sksearch.space.notation import as_dimension
 
 # Inactive coordinates all stand here, so that they tell two points of a branch nothing.
@@ -203,14 +204,17 @@ class Space:
         return np.where(self.active(mapped), mapped, _INACTIVE)
 
     def key(self, point):
-        """Hashable identity of the configuration of a canonical point.
+        """Hashable identity of the configuration that a point stands for.
 
-        Two points have equal keys when, and only when, they stand for the same setting of active
-        parameters.
+        Two points have equal keys when, and only when, they give the same values to the same active
+        parameters, in whichever branches they were found.
         """
-        if self._overlapping:  # the first branch that holds a configuration speaks for it
-            point = self.encode(self.decode(point))
-        return np.round(point, 10).tobytes()
+        return self.key_of(self.decode(point))
+
+    @staticmethod
+    def key_of(params):
+        """Hashable identity of a parameter setting, see `key`."""
+        return tuple((name, identity(params[name])) for name in sorted(params))
 
     def neighbors(self, point):
         """List the points that differ from a canonical point by one step in one parameter.

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.svm import SVC
 
 from sksearch.space import Categorical, Integer, Real, Subset
-from sksearch.space.dimensions import Distribution
+from sksearch.space.dimensions import Continuous, Discrete
 from sksearch.space.identity import identity
 
 FINITE = [
@@ -17,14 +17,20 @@ FINITE = [
     Categorical([True, False]),
     Subset(6),
     Subset(7, min_features=2, max_features=4),
-    Distribution(stats.binom(8, 0.3)),
+    Discrete(stats.binom(8, 0.3)),
+    Discrete(stats.poisson(3)),
+    Discrete(stats.poisson(3, loc=0.5)),
+    Discrete(stats.binom(100, 0.5)),
+    Discrete(stats.zipf(2)),
+    Discrete(stats.rv_discrete(values=([0.1, 0.5, 0.9], [0.2, 0.3, 0.5]))()),
+    Discrete(stats.binom(1_000_000, 0.5)),
 ]
 CONTINUOUS = [
     Real(-2.0, 5.0),
     Real(1e-7, 1e4, "log-uniform"),
-    Distribution(stats.norm(3, 2)),
-    Distribution(stats.expon(scale=10)),
-    Distribution(stats.beta(2, 5)),
+    Continuous(stats.norm(3, 2)),
+    Continuous(stats.expon(scale=10)),
+    Continuous(stats.beta(2, 5)),
 ]
 
 
@@ -83,7 +89,7 @@ def test_real_bounds_hold(low, factor, u, log):
 )
 def test_samples_follow_a_continuous_distribution(distribution):
     draws = np.random.default_rng(0).random((2000, 1))
-    dimension = Distribution(distribution)
+    dimension = Continuous(distribution)
     values = [dimension.decode(point) for point in dimension.draw(draws)]
     assert stats.kstest(values, distribution.cdf).pvalue > 1e-3
 
@@ -94,7 +100,7 @@ def test_samples_follow_a_continuous_distribution(distribution):
     ids=lambda d: d.dist.name,
 )
 def test_samples_follow_a_discrete_distribution(distribution):
-    dimension = Distribution(distribution)
+    dimension = Discrete(distribution)
     draws = dimension.draw(np.random.default_rng(0).random((4000, 1)))
     values, counts = np.unique([dimension.decode(point) for point in draws], return_counts=True)
     assert all(isinstance(dimension.decode(point), int) for point in draws[:5])
@@ -161,7 +167,7 @@ def test_decoded_categories_are_the_objects_that_were_passed():
         (Categorical([1, 2, 4, 8]), 8, {4}),
         (Categorical("abc"), "b", {"a", "c"}),
         (Subset(3, max_features=2), (True, True, False), {(False, True, False), (True, False, False)}),
-        (Distribution(stats.poisson(2)), 0, {1}),
+        (Discrete(stats.poisson(2)), 0, {1}),
     ],
     ids=str,
 )
@@ -208,6 +214,10 @@ def test_subset_holds_masks_of_its_length_and_sizes():
         (lambda: Real(1, 1), "lower bound must be below"),
         (lambda: Real(0, 1, "log-uniform"), "bounds above 0"),
         (lambda: Real(0, np.inf), "two finite numbers"),
+        (lambda: Real(-1e308, 1e308), "reasonable size"),
+        (lambda: Integer(0, 10**400), "reasonable size"),
+        (lambda: Integer(2**60, 2**60 + 5), "within"),
+        (lambda: Subset(3, min_features=0), "1 <= min_features"),
         (lambda: Real("a", 1), "two finite numbers"),
         (lambda: Real(0, 1, "normal"), "prior must be one of"),
         (lambda: Integer(0.5, 3), "must be integers"),
@@ -226,5 +236,7 @@ def test_equal_dimensions_are_equal():
     assert Real(0, 1) != Real(0, 2)
     assert Integer(0, 1) != Real(0, 1)
     assert Categorical(["a", SVC()]) == Categorical(["a", SVC()])
-    assert Distribution(stats.norm(0, 1)) == Distribution(stats.norm(0, 1))
-    assert Distribution(stats.norm(0, 1)) != Distribution(stats.norm(0, 2))
+    assert Continuous(stats.norm(0, 1)) == Continuous(stats.norm(0, 1))
+    assert Continuous(stats.norm(0, 1)) != Continuous(stats.norm(0, 2))
+    coins = [stats.rv_discrete(values=([1, 2], [p, 1 - p])) for p in (0.5, 0.1)]
+    assert Discrete(coins[0]()) != Discrete(coins[1]())

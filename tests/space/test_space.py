@@ -11,7 +11,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.svm import SVC
 
 from sksearch.space import Categorical, Integer, Real, Space, Subset
-from sksearch.space.dimensions import Distribution
+from sksearch.space.dimensions import Discrete
 
 MIXED = {
     "C": loguniform(1e-3, 1e3),
@@ -57,7 +57,7 @@ def test_notations_become_the_dimensions_they_stand_for():
     assert kinds["d"] == Real.from_open_interval(2.0, 5.0)
     assert kinds["e"] == Real(1e-2, 1e2, "log-uniform")
     assert kinds["f"] == Integer(3, 8)
-    assert isinstance(kinds["g"], Distribution)
+    assert isinstance(kinds["g"], Discrete)
     assert kinds["h"] == Categorical([1, 5])
     assert [type(value) for value in kinds["i"].categories] == [float, float]
     assert kinds["j"] == Categorical(["l1", "l2"])
@@ -88,6 +88,10 @@ def test_pandas_columns_are_lists_of_values():
         ({"C": (0, 1, "log-uniform")}, ValueError, r"'C': a log-uniform range needs bounds above 0"),
         ({"C": (1, 2, "log")}, ValueError, r"'C': the prior must be one of"),
         ({"C": (1, np.nan)}, ValueError, r"'C': bounds must be two finite numbers"),
+        ({"C": (1, 10, "log-uniform", 5)}, ValueError, r"'C': a range is written"),
+        ({"C": (1e-3, "1e3", "log-uniform")}, ValueError, r"'C': bounds must be two finite numbers"),
+        ({"C": (1e-3, 1e3, None)}, ValueError, r"'C': the prior must be one of"),
+        ({"C": stats.norm([0, 1], 1)}, ValueError, r"'C': the distribution must be of one number"),
         ({"C": []}, ValueError, r"'C' need to be a non-empty sequence"),
         ({"C": ()}, ValueError, r"'C' need to be a non-empty sequence"),
         ({"C": 3}, TypeError, r"'C' needs to be a list or a numpy array, but got 3"),
