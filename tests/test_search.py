@@ -11,8 +11,9 @@ import warnings
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from scipy import sparse
-from scipy.stats import loguniform, randint
+from scipy.stats import beta, binom, expon, loguniform, poisson, randint, rv_discrete
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_multilabel_classification
@@ -33,6 +34,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier
+from threadpoolctl import threadpool_info
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds
@@ -466,3 +468,158 @@ def test_it_finds_more_than_random_search_at_equal_fits():
         theirs = RandomizedSearchCV(SVR(), space, **settings).fit(X[:, :3], X[:, 3])
         gains.append(ours.best_score_ - theirs.best_score_)
     assert np.mean(gains) > 0
+
+
+# -- what a review found --------------------------------------------------------------------------
+
+
+class Toy(ClassifierMixin, BaseEstimator):
+    def __init__(self, a=0.5, b=0):
+        self.a = a
+        self.b = b
+
+    def set_params(self, **params):
+        if params.get("a") == 3.0:
+            raise ValueError("bad combination")
+        return super().set_params(**params)
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return self.a
+
+
+@pytest.mark.parametrize(
+    ("estimator", "space", "given"),
+    [
+        (Toy(), {"a": expon()}, [30.0, 40.0, 50.0]),
+        (Toy(a=5.0), {"a": expon(scale=0.1)}, [9.0]),
+        (Toy(a=0.0), {"a": (0.0, 100.0)}, [1e-10, 1e-9]),
+    ],
+)
+def test_given_candidates_that_the_encoding_can_not_tell_apart_are_all_tried(estimator, space, given):
+    search = search_over(estimator, space, n_iter=6, initial_params=[{"a": value} for value in given])
+    values = search.fit(X, y).cv_results_["param_a"].tolist()
+    assert values[: 1 + len(given)] == [estimator.a, *given]
+    assert len(set(values)) == 6
+
+
+@pytest.mark.parametrize(
+    ("space", "n_iter"),
+    [
+        ({"a": binom(100, 0.5)}, 55),
+        ({"a": poisson(3), "b": ["x", "y"]}, 25),
+        ({"a": (2**40, 2**40 + 20)}, 21),
+        ({"a": beta(0.1, 0.1)}, 30),
+        ({"a": list(range(40)), "b": list(range(40))}, 60),
+        (
+            [
+                {"a": rv_discrete(values=([1, 2, 3], [0.1, 0.1, 0.8]))(), "b": [0, 1]},
+                {"a": rv_discrete(values=([1, 2, 30], [0.6, 0.3, 0.1]))(), "b": [2, 3]},
+            ],
+            12,
+        ),
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning", "ignore::UserWarning")
+def test_awkward_spaces_give_exactly_n_iter_distinct_candidates(space, n_iter):
+    search = search_over(Toy(), space, n_iter=n_iter, cv=2, refit=False).fit(X, y)
+    params = search.cv_results_["params"]
+    assert len(params) == len({tuple(p.items()) for p in params}) == n_iter
+
+
+def test_a_space_that_runs_out_says_so():
+    with pytest.warns(UserWarning, match="ended after . of n_iter=20 candidates: no other values"):
+        search = search_over(Toy(), {"a": (1.0, float(np.nextafter(1, 2)))}, n_iter=20).fit(X, y)
+    assert len(search.cv_results_["params"]) < 20
+
+
+def test_a_second_metric_that_fails_does_not_fail_the_candidate():
+    space = {"C": (0.01, 100.0, "log-uniform")}
+    with pytest.warns(UserWarning, match="non-finite"):
+        search = search_over(SVC(), space, scoring=["accuracy", "roc_auc"], refit="accuracy", n_iter=6).fit(
+            X, y
+        )
+    assert set(search.cv_results_["status"]) == {"ok"}
+    assert np.isfinite(search.optimizer_.values).all()
+
+
+def test_an_infinite_score_is_a_failure_and_does_not_win():
+    with pytest.warns(UserWarning, match="non-finite"):
+        search = search_over(Toy(), {"a": [0.5, 1.0, np.inf]}).fit(X, y)
+    assert search.best_params_ == {"a": 1.0}
+    assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
+
+
+@pytest.mark.parametrize("values", [[1.0, 3.0, 4.0, 5.0], [1.0, 2.0, 3.0, 4.0], [3.0, 1.0]])
+def test_a_value_that_the_estimator_refuses_is_a_failed_candidate(values):
+    with pytest.warns(FitFailedWarning, match="bad combination"):
+        search = search_over(Toy(), {"a": values}).fit(X, y)
+    assert search.cv_results_["status"][values.index(3.0)] == "failed"
+    assert search.best_params_ == {"a": max(value for value in values if value != 3.0)} or max(values) == 3.0
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib_backends_give_the_same_results(backend):
+    expected = search_over(LogisticRegression(), SPACE, executor=Rounds(n_points=2)).fit(X, y)
+    with parallel_config(backend, n_jobs=2):
+        search = search_over(LogisticRegression(), SPACE, executor=Rounds(n_points=2)).fit(X, y)
+    assert search.cv_results_["params"] == expected.cv_results_["params"]
+
+
+def test_an_interrupted_refit_leaves_the_finished_search():
+    class InterruptedRefit(Toy):
+        def fit(self, X, y):
+            if len(X) == 150:
+                raise KeyboardInterrupt
+            return super().fit(X, y)
+
+    search = search_over(InterruptedRefit(), {"a": [1.0, 2.0]})
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert search.best_params_ == {"a": 2.0}
+    assert len(search.cv_results_["params"]) == 2
+    assert not hasattr(search, "best_estimator_")
+
+
+def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
+    def limits():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = limits()
+    threads = [
+        threading.Thread(target=lambda k=k: search_over(Toy(), {"a": (0.0, 1.0)}, n_iter=12 + k).fit(X, y))
+        for k in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert limits() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"executor": Rounds(0)}, "n_points of Rounds must be 'auto' or an int of at least 1, got 0"),
+        ({"executor": Rounds("4")}, "n_points of Rounds.*got '4'"),
+        ({"executor": Rounds(fit_timeout=-1)}, "fit_timeout must be None or seconds above 0, got -1"),
+        ({"executor": Rounds}, r"executor=Rounds is a class; pass an instance, Rounds\(\)"),
+        ({"scoring": ["accuracy", "f1macro"]}, "'f1macro'.*did you mean 'f1_macro'"),
+        ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not the name of a scorer"),
+    ],
+)
+def test_more_user_errors_get_one_sentence_before_any_fit(settings, message):
+    with pytest.raises(ValueError, match=message):
+        search_over(NeverFitted(), {"value": (0.0, 1.0)}, **settings).fit(X, y)
+
+
+def test_the_nearest_name_is_found_whatever_its_case():
+    with pytest.raises(ValueError, match="no parameter 'c'; did you mean 'C'"):
+        search_over(SVC(), {"c": [1]}).fit(X, y)

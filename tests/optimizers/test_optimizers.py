@@ -148,3 +148,22 @@ def test_standardize_stretches_what_is_near_the_best_and_puts_failures_last():
     assert (y[3] - y[2]) / 0.01 > (y[1] - y[0]) / 0.8
     assert noise[3] > noise[0] > 0
     assert noise[4] == 0
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-10, 1.0, 1e10, 1e300])
+def test_standardize_does_not_depend_on_the_magnitude_of_values(scale):
+    values = np.array([0.1, 0.5, 0.9, 0.2, -np.inf])
+    np.testing.assert_allclose(
+        standardize(values * scale, np.zeros(5))[0], standardize(values, np.zeros(5))[0]
+    )
+
+
+@pytest.mark.parametrize("bad", [-np.inf, -1e3, -1e25])
+def test_outliers_cost_no_more_than_failures(bad):
+    space = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    for _ in range(30):
+        points = optimizer.ask(1)
+        a, b = space.decode(points[0]).values()
+        optimizer.tell(points, [bad if b > 0.4 else -((a - 0.3) ** 2) - (b - 0.2) ** 2])
+    assert optimizer.values.max() > -1e-3
