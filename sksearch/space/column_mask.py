@@ -23,9 +23,9 @@ class ColumnMask(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     support_ : ndarray of bool of shape (n_features_in_,)
         The columns kept.
     n_features_in_ : int
-        Number of features seen during :term:`fit`.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of features seen during :term:`fit`. Defined only when `X` has feature names that are
+        Number of features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of features seen during `fit`. Defined only when `X` has feature names that are
         all strings.
 
     Examples
