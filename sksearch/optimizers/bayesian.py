@@ -3,7 +3,7 @@
 import threading
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
 from sksearch.optimizers.gp import GaussianProcess
@@ -30,11 +30,13 @@ class _OneThread:
     def __init__(self):
         self._lock = threading.Lock()
         self._n_inside = 0
+        self._controller = None  # looks for libraries on the disk: once, and not on import
 
     def __enter__(self):
         with self._lock:
             if self._n_inside == 0:
-                self._limits = threadpool_limits(1, user_api="blas")
+                self._controller = self._controller or ThreadpoolController()
+                self._limits = self._controller.limit(limits=1, user_api="blas")
             self._n_inside += 1
 
     def __exit__(self, *exception):
