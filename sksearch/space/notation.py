@@ -4,16 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sksearch.space.dimensions import (
-    PRIORS,
-    Categorical,
-    Continuous,
-    Dimension,
-    Discrete,
-    Integer,
-    Real,
-    is_number,
-)
+from sksearch.space.dimensions import PRIORS, Categorical, Dimension, Integer, Real, is_number
+from sksearch.space.distributions import Continuous, Discrete
 
 
 def as_dimension(name, value):

@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.svm import SVC
 
 from sksearch.space import Categorical, Integer, Real, Subset
-from sksearch.space.dimensions import Continuous, Discrete
+from sksearch.space.distributions import Continuous, Discrete
 from sksearch.space.identity import identity
 
 FINITE = [

@@ -11,7 +11,7 @@ from sklearn.model_selection import ParameterGrid
 from sklearn.svm import SVC
 
 from sksearch.space import Categorical, Integer, Real, Space, Subset
-from sksearch.space.dimensions import Discrete
+from sksearch.space.distributions import Discrete
 
 MIXED = {
     "C": loguniform(1e-3, 1e3),

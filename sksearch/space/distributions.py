@@ -1,0 +1,134 @@
+"""Dimensions that follow a distribution of ``scipy.stats``."""
+
+import joblib
+import numpy as np
+
+from sksearch.space.dimensions import Dimension, is_number
+
+# What can not be reached of an unbounded distribution, and the most values that are listed of a discrete one.
+_TAIL = 1e-6
+_LONGEST_TABLE = 10_000
+
+
+class _Distribution(Dimension):
+    """A frozen ``scipy.stats`` distribution.
+
+    The unit interval is the distribution's own cumulative probability, so that the searchers look where
+    the user's prior belief lies. The open ends of an unbounded distribution are out of reach: one draw in a
+    million lies there.
+    """
+
+    def __init__(self, distribution):
+        self.distribution = distribution
+        self.low, self.high = map(float, distribution.support())
+        self._ends = (0.0 if np.isfinite(self.low) else _TAIL, 1.0 if np.isfinite(self.high) else 1 - _TAIL)
+
+    @property
+    def token(self):
+        # The name and the arguments do not tell everything: some distributions carry data.
+        try:
+            content = joblib.hash(self.distribution)
+        except Exception:  # not everything can be pickled
+            content = id(self.distribution)
+        return ("Distribution", self.distribution.dist.name, content)
+
+    def __repr__(self):
+        given = [*map(repr, self.distribution.args)]
+        given += [f"{key}={value!r}" for key, value in self.distribution.kwds.items()]
+        return f"{self.distribution.dist.name}({', '.join(given)})"
+
+
+class Continuous(_Distribution):
+    """A frozen continuous ``scipy.stats`` distribution, on the scale of its cumulative probability.
+
+    Parameters
+    ----------
+    distribution : frozen scipy.stats distribution
+        Anything with ``cdf``, ``ppf`` and ``support``.
+
+    Examples
+    --------
+    >>> from scipy.stats import norm
+    >>> from sksearch.space.distributions import Continuous
+    >>> Continuous(norm(loc=3)).decode([0.5])
+    3.0
+    """
+
+    def __contains__(self, value):
+        return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high
+
+    def encode(self, value):
+        return np.clip(np.array([self.distribution.cdf(value)], float), *self._ends)
+
+    def decode(self, point):
+        value = self.distribution.ppf(np.clip(point[0], *self._ends))
+        return float(np.clip(value, self.low, self.high))
+
+    def snap(self, points):
+        return np.clip(points, *self._ends)
+
+
+class Discrete(_Distribution):
+    """A frozen discrete ``scipy.stats`` distribution, as the table of its values that can be drawn.
+
+    Parameters
+    ----------
+    distribution : frozen scipy.stats distribution
+        Anything with ``pmf``, ``ppf`` and ``support``.
+
+    Examples
+    --------
+    >>> from scipy.stats import poisson
+    >>> from sksearch.space.distributions import Discrete
+    >>> Discrete(poisson(2)).values()
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    """
+
+    def __init__(self, distribution):
+        super().__init__(distribution)
+        values = self._support()
+        mass = distribution.pmf(values)
+        reachable = np.cumsum(mass[::-1])[::-1] > _TAIL if np.isinf(self.high) else mass > _TAIL**2
+        values, mass = values[reachable], mass[reachable]
+        above = np.cumsum(mass)
+        self._edges = np.concatenate([[0.0], above / above[-1]])
+        self._points = (self._edges[:-1] + self._edges[1:]) / 2
+        whole = np.all(values == np.rint(values))
+        self._values = [int(value) for value in values] if whole else values.tolist()
+        self._index = {value: i for i, value in enumerate(self._values)}
+
+    def _support(self):
+        if (given := getattr(self.distribution.dist, "xk", None)) is not None:
+            shift = self.low - np.min(given)
+            return np.sort(np.asarray(given, float)) + shift
+        start = self.low
+        # The table begins where the mass does, which need not be where the support does.
+        if not np.isfinite(start) or self.distribution.cdf(start + _LONGEST_TABLE) < 0.5:
+            start = self.distribution.ppf(_TAIL)
+        return start + np.arange(min(self.high - start + 1, _LONGEST_TABLE))
+
+    @property
+    def size(self):
+        return len(self._values)
+
+    def __contains__(self, value):
+        return is_number(value) and value in self._index
+
+    def encode(self, value):
+        return self._points[[self._index[value]]]
+
+    def decode(self, point):
+        return self._values[int(self._indices(point[0]))]
+
+    def _indices(self, points):
+        return np.clip(np.searchsorted(self._edges, points, side="right") - 1, 0, self.size - 1)
+
+    def snap(self, points):
+        return self._points[self._indices(points)]
+
+    def adjacent(self, value):
+        index = self._index[value]
+        return [self._values[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
+
+    def values(self):
+        return list(self._values)

@@ -1,0 +1,111 @@
+"""Subsets of columns: feature selection as a dimension."""
+
+from itertools import combinations
+from math import comb
+from numbers import Integral
+
+import numpy as np
+
+from sksearch.space.dimensions import Dimension
+
+
+class Subset(Dimension):
+    """Subsets of the columns of X, as boolean masks for :class:`~sksearch.space.ColumnMask`.
+
+    Parameters
+    ----------
+    n : int
+        Number of columns.
+    min_features : int, default=1
+        Smallest number of columns in a subset.
+    max_features : int, default=None
+        Largest number of columns in a subset; all of them by default.
+
+    Raises
+    ------
+    ValueError
+        If the sizes are not integers with ``1 <= min_features <= max_features <= n``.
+
+    Examples
+    --------
+    >>> from sksearch.space import Subset
+    >>> Subset(4, max_features=2).decode([0.9, 0.6, 0.1, 0.7])
+    (True, False, False, True)
+    """
+
+    ordered = False
+    n_values = 2
+
+    def __init__(self, n, min_features=1, max_features=None):
+        most = n if max_features is None else max_features
+        sizes = (min_features, most, n)
+        integers = all(isinstance(s, Integral) and not isinstance(s, bool) for s in sizes)
+        if not integers or not 1 <= min_features <= most <= n:
+            raise ValueError(
+                "Subset needs integers with 1 <= min_features <= max_features <= n, got "
+                f"n={n!r}, min_features={min_features!r}, max_features={max_features!r}."
+            )
+        self.n, self.min_features, self.max_features = int(n), int(min_features), int(most)
+
+    @property
+    def width(self):
+        return self.n
+
+    @property
+    def size(self):
+        return sum(comb(self.n, k) for k in range(self.min_features, self.max_features + 1))
+
+    @property
+    def token(self):
+        return ("Subset", self.n, self.min_features, self.max_features)
+
+    def __repr__(self):
+        return f"Subset({self.n}, min_features={self.min_features}, max_features={self.max_features})"
+
+    def __contains__(self, value):
+        try:
+            mask = np.asarray(value)
+        except ValueError:
+            return False
+        return (
+            mask.shape == (self.n,)
+            and mask.dtype == bool
+            and self.min_features <= mask.sum() <= self.max_features
+        )
+
+    def encode(self, value):
+        return np.where(np.asarray(value, bool), 0.75, 0.25)
+
+    def decode(self, point):
+        return tuple(bool(on) for on in self.snap(np.asarray(point, float)[None])[0] > 0.5)
+
+    def snap(self, points):
+        sizes = np.clip((points >= 0.5).sum(axis=1), self.min_features, self.max_features)
+        return self._largest(points, sizes)
+
+    def draw(self, points):
+        # Every size is as likely as any other; independent bits would all give n / 2 columns. The
+        # fractional part of the sum is uniform, and says next to nothing of the order.
+        span = self.max_features - self.min_features + 1
+        sizes = self.min_features + np.floor((points.sum(axis=1) % 1.0) * span).astype(int)
+        return self._largest(points, sizes)
+
+    @staticmethod
+    def _largest(points, sizes):
+        """Turn the `sizes[i]` largest coordinates of row i on, the others off."""
+        ranks = np.argsort(np.argsort(-points, axis=1, kind="stable"), axis=1, kind="stable")
+        return np.where(ranks < np.asarray(sizes)[:, None], 0.75, 0.25)
+
+    def neighbors(self, point):
+        flipped = np.tile(point, (self.n, 1))
+        np.fill_diagonal(flipped, 1.0 - np.asarray(point))
+        sizes = (flipped > 0.5).sum(axis=1)
+        return flipped[(sizes >= self.min_features) & (sizes <= self.max_features)]
+
+    def values(self):
+        chosen = (
+            columns
+            for k in range(self.min_features, self.max_features + 1)
+            for columns in combinations(range(self.n), k)
+        )
+        return [tuple(i in columns for i in range(self.n)) for columns in chosen]
