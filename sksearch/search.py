@@ -321,7 +321,9 @@ class AdaptiveSearchCV(BaseSearchCV):
         """Format the results of all trials once, and say once what failed."""
         trials = sorted(study.finished, key=lambda trial: trial.number)
         if not trials:
-            raise ValueError(f"No candidate was evaluated within timeout={self.timeout!r} seconds; raise it.")
+            raise ValueError(
+                f"No fits were performed: joblib began none, pre_dispatch={self.pre_dispatch!r}; raise it."
+            )
         out = [trial.folds[fold] for trial in trials for fold in range(self.n_splits_)]
         self._raise_if_all_failed(trials, study.metric)
         _warn_or_raise_about_fit_failures(out, self.error_score)

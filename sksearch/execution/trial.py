@@ -111,6 +111,7 @@ class CrossValidation:
         fit : Fit
         """
         n_splits = len(self.splits)
+        trials = [trial for trial in trials if not trial.folds]  # others were recalled from a journal
         # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
         contexts = {
             (trial.number, fold): self.callbacks.for_fit(trial.number * n_splits + fold)
@@ -120,8 +121,6 @@ class CrossValidation:
         for trial in trials:
             if trial is not trials[0] and out_of_time():
                 return
-            if trial.folds:  # recalled from a journal
-                continue
             for fold, (train, test) in enumerate(self.splits):
                 yield Fit(
                     trial.number,

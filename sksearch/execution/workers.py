@@ -41,18 +41,17 @@ class Workers:
         self._dead = set()
 
     def __enter__(self):
-        self._pool = self._start(self._options)
+        self._pool = self._start()
         return self
 
     def __exit__(self, *exception):
         self._pool.__exit__(*exception)
 
-    @staticmethod
-    def _start(options):
+    def _start(self):
         try:
-            pool = Parallel(return_as="generator_unordered", **options)
+            pool = Parallel(return_as="generator_unordered", **self._options)
         except ValueError:  # a backend that gives all results of a call at once
-            pool = Parallel(**options)
+            pool = Parallel(**self._options)
         pool.__enter__()
         return pool
 
@@ -89,7 +88,7 @@ class Workers:
             for fit in list(running.values()):
                 yield self._run_alone(fit)
             running.clear()
-            self._pool = self._start(self._options)
+            self._pool = self._start()
 
     def _task(self, fit, report=os.devnull):
         return delayed(_limited)(self._fit_timeout, os.getpid(), report, fit)

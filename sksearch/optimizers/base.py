@@ -55,12 +55,12 @@ class Optimizer(ABC):
         """
         asked = []
         while len(asked) < n and (point := self._next()) is not None:
-            self._pending[self.space.key(point)] = point
+            self.expect(point)
             asked.append(point)
         return np.array(asked).reshape(len(asked), self.space.n_columns)
 
     def expect(self, point):
-        """Take note of a point that is being evaluated although it was not asked."""
+        """Take note of a point that is being evaluated, asked or not: it is pending until told."""
         self._pending[self.space.key(point)] = point
 
     def tell(self, points, values, noise=None):

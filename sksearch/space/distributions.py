@@ -21,7 +21,6 @@ class _Distribution(Dimension):
     def __init__(self, distribution):
         self.distribution = distribution
         self.low, self.high = map(float, distribution.support())
-        self._ends = (0.0 if np.isfinite(self.low) else _TAIL, 1.0 if np.isfinite(self.high) else 1 - _TAIL)
 
     @property
     def token(self):
@@ -53,6 +52,10 @@ class Continuous(_Distribution):
     >>> Continuous(norm(loc=3)).decode([0.5])
     3.0
     """
+
+    def __init__(self, distribution):
+        super().__init__(distribution)
+        self._ends = (0.0 if np.isfinite(self.low) else _TAIL, 1.0 if np.isfinite(self.high) else 1 - _TAIL)
 
     def __contains__(self, value):
         return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high

@@ -250,10 +250,10 @@ class Space:
         seen = set()
         for branch in self.branches:
             for values in product(*(dimension.values() for dimension in branch.values())):
-                point = self.encode(dict(zip(branch, values, strict=True)))
-                if (key := self.key(point)) not in seen:
+                params = dict(zip(branch, values, strict=True))
+                if (key := self.key_of(params)) not in seen:
                     seen.add(key)
-                    yield point
+                    yield self.encode(params)
 
 
 def _parse(param_distributions):
