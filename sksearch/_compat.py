@@ -6,8 +6,9 @@ one file.
 
 from contextlib import contextmanager
 
+from joblib.parallel import get_active_backend
 from sklearn.base import _fit_context
-from sklearn.metrics._scorer import _MultimetricScorer
+from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.model_selection._validation import (
     _fit_and_score,
@@ -15,7 +16,8 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
-from sklearn.utils.validation import _check_method_params
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, _num_samples
 
 __all__ = [
     "BaseSearchCV",
@@ -23,12 +25,17 @@ __all__ = [
     "Interval",
     "SearchCallbacks",
     "StrOptions",
+    "_BaseScorer",
     "_MultimetricScorer",
+    "_PassthroughScorer",
     "_check_method_params",
     "_fit_and_score",
     "_fit_context",
     "_insert_error_scores",
+    "_num_samples",
+    "_safe_split",
     "_warn_or_raise_about_fit_failures",
+    "get_active_backend",
 ]
 
 
@@ -62,6 +69,11 @@ class SearchCallbacks:
             self._root = search._init_callback_context(
                 max_subtasks=1 + (search.refit is not False)
             ).call_on_fit_task_begin(estimator=search, **self._data)
+
+    @property
+    def listening(self):
+        """Whether there is a callback."""
+        return self._root is not None
 
     def begin_search(self, max_fits):
         """Announce at most `max_fits` fits."""

@@ -24,10 +24,11 @@ from sksearch._compat import (
     _fit_context,
     _insert_error_scores,
     _MultimetricScorer,
+    _num_samples,
     _warn_or_raise_about_fit_failures,
 )
 from sksearch._messages import did_you_mean
-from sksearch.execution import CrossValidation, Journal, Rounds, Stream
+from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
@@ -72,6 +73,10 @@ class AdaptiveSearchCV(BaseSearchCV):
         "timeout": [Interval(Real, 0, None, closed="neither"), None],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "resource": [str, None],
+        "min_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "factor": [Interval(Real, 1, None, closed="neither")],
         "initial_params": [list, tuple, None],
         "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
@@ -95,6 +100,10 @@ class AdaptiveSearchCV(BaseSearchCV):
         timeout=None,
         n_iter_no_change=None,
         tol=0.0,
+        resource=None,
+        min_resources="auto",
+        max_resources="auto",
+        factor=3,
         initial_params=None,
         journal=None,
         executor="rounds",
@@ -116,6 +125,10 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.timeout = timeout
         self.n_iter_no_change = n_iter_no_change
         self.tol = tol
+        self.resource = resource
+        self.min_resources = min_resources
+        self.max_resources = max_resources
+        self.factor = factor
         self.initial_params = initial_params
         self.journal = journal
         self.executor = executor
@@ -178,11 +191,25 @@ class AdaptiveSearchCV(BaseSearchCV):
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
         base_estimator = clone(self.estimator)
+        tuned = {name for branch in space.branches for name in branch}
+        resource = make_resource(
+            self.resource,
+            self.min_resources,
+            self.max_resources,
+            self.factor,
+            estimator=base_estimator,
+            tuned=tuned,
+            y=y,
+            n_splits=len(splits),
+            n_samples=_num_samples(X),
+        )
         cross_validation = CrossValidation(
             base_estimator,
             X,
             y,
             splits,
+            resource,
+            tuned,
             callbacks,
             {
                 "scorer": scorers,
@@ -204,15 +231,16 @@ class AdaptiveSearchCV(BaseSearchCV):
             identity = identity_of(cross_validation, space.branches)
             journal = Journal(self.journal, identity, details={"seed": int(seed)})
             seed = journal.details["seed"] if self.random_state is None else seed
-        study = self._make_study(space, initial, np.random.default_rng(seed), deadline, journal)
+        study = self._make_study(space, initial, resource, np.random.default_rng(seed), deadline, journal)
 
         # -- search
+        n_fits = study.n_iter * resource.n_fits
         if self.verbose > 0:
             print(
                 f"Fitting {len(splits)} folds for each of {study.n_iter} candidates, totalling "
-                f"{study.n_iter * len(splits)} fits"
+                f"{'at most ' if resource.n_steps > 1 else ''}{n_fits} fits"
             )
-        callbacks.begin_search(study.n_iter * len(splits))
+        callbacks.begin_search(n_fits)
         try:
             executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
         except KeyboardInterrupt:
@@ -231,7 +259,7 @@ class AdaptiveSearchCV(BaseSearchCV):
 
         # -- conclude
         self.optimizer_ = study.optimizer
-        results, metric = self._conclude(study, metric)
+        results, metric = self._conclude(study, resource, metric)
         # Before the refit, which may fail or be interrupted: the search is finished and stays.
         for name in ("best_estimator_", "best_score_", "refit_time_", "feature_names_in_"):
             vars(self).pop(name, None)
@@ -290,7 +318,7 @@ class AdaptiveSearchCV(BaseSearchCV):
             )
         return splits
 
-    def _make_study(self, space, initial, rng, deadline, journal):
+    def _make_study(self, space, initial, resource, rng, deadline, journal):
         n_iter = int(min(self.n_iter, space.size))
         may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
         if space.size <= self.n_iter and not may_stop_early:
@@ -301,7 +329,7 @@ class AdaptiveSearchCV(BaseSearchCV):
             initial,
             self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
             n_iter=n_iter,
-            n_splits=self.n_splits_,
+            resource=resource,
             journal=journal,
             deadline=deadline,
             n_iter_no_change=self.n_iter_no_change,
@@ -317,15 +345,15 @@ class AdaptiveSearchCV(BaseSearchCV):
 
     # -- conclude ----------------------------------------------------------------------------------
 
-    def _conclude(self, study, metric):
+    def _conclude(self, study, resource, metric):
         """Format the results of all trials once, and say once what failed."""
         trials = sorted(study.finished, key=lambda trial: trial.number)
         if not trials:
             raise ValueError(
                 f"No fits were performed: joblib began none, pre_dispatch={self.pre_dispatch!r}; raise it."
             )
-        out = [trial.folds[fold] for trial in trials for fold in range(self.n_splits_)]
-        self._raise_if_all_failed(trials, study.metric)
+        out = [result for trial in trials for result in trial.folds.values()]
+        self._raise_if_all_failed(trials, out, study.metric)
         _warn_or_raise_about_fit_failures(out, self.error_score)
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
@@ -335,20 +363,31 @@ class AdaptiveSearchCV(BaseSearchCV):
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
             metric = self.refit
+        # A trial that was stopped has nothing to show for the folds it did not finish.
+        nothing = _blank(out[0])
+        table = [
+            trial.folds.get(fold, nothing) if trial.failed or resource.finished(trial, fold) else nothing
+            for trial in trials
+            for fold in range(self.n_splits_)
+        ]
+        candidates = [trial.params | resource.shown(len(trial.steps) - 1) for trial in trials]
         with _WARNINGS_LOCK, warnings.catch_warnings():
-            if any(result["fit_error"] is not None for result in out):
-                # Said already, with its reasons.
+            if nothing in table or any(result["fit_error"] is not None for result in out):
+                # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
-            results = self._format_results([trial.params for trial in trials], self.n_splits_, out)
+            results = self._format_results(candidates, self.n_splits_, table)
         results["status"] = np.array([trial.status(study.metric) for trial in trials], dtype=object)
-        results["n_resources"] = np.array([len(trial.folds) for trial in trials])
+        results["n_resources"] = np.array([resource.amounts[len(trial.steps) - 1] for trial in trials])
         results["wall_time"] = np.array([trial.wall_time for trial in trials])
+        if resource.n_steps > 1:
+            scores = [trial.value(study.metric) for trial in trials]
+            results["partial_test_score"] = np.where(np.isfinite(scores), scores, np.nan)
         return results, metric
 
-    def _raise_if_all_failed(self, trials, metric):
+    def _raise_if_all_failed(self, trials, out, metric):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
-        errors = [r["fit_error"] for t in trials for r in t.folds.values() if r["fit_error"]]
-        partial = len(errors) < sum(len(trial.folds) for trial in trials)
+        errors = [result["fit_error"] for result in out if result["fit_error"]]
+        partial = len(errors) < len(out)
         if replaced or not errors or not partial or any(trial.status(metric) == "ok" for trial in trials):
             return
         raise ValueError(
@@ -384,3 +423,13 @@ def _without_infinity(scores):
     if isinstance(scores, dict):
         return {name: _without_infinity(score) for name, score in scores.items()}
     return np.nan if np.isinf(scores) else scores
+
+
+def _blank(result):
+    """Return a result like this one, of a fit that was not run."""
+
+    def nan(score):
+        return dict.fromkeys(score, np.nan) if isinstance(score, dict) else np.nan
+
+    numbers = {name: nan(value) for name, value in result.items() if name.endswith(("_scores", "_time"))}
+    return result | numbers | {"fit_error": None}

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from sksearch.execution import Trial
+from sksearch.execution import Trial, racing
 
 
 class Study:
@@ -21,8 +21,8 @@ class Study:
         The score that is optimised; None for the only one, or the first.
     n_iter : int
         Most trials.
-    n_splits : int
-        Folds of a complete trial.
+    resource : AllAtOnce
+        What the steps of a trial are.
     journal : Journal, default=None
         Where complete trials are recorded and, when a search goes on, recalled from.
     deadline : float, default=inf
@@ -39,7 +39,7 @@ class Study:
     Attributes
     ----------
     finished : list of Trial
-        Trials whose values the optimizer knows, in the order in which they were reported.
+        Trials of which at least a first step was reported, in the order of these reports.
     metric : str or None
         The score that is optimised.
     ran_out : bool
@@ -53,7 +53,7 @@ class Study:
         metric,
         *,
         n_iter,
-        n_splits,
+        resource,
         journal=None,
         deadline=np.inf,
         n_iter_no_change=None,
@@ -64,7 +64,7 @@ class Study:
         self.optimizer = optimizer
         self.n_iter = n_iter
         self.finished = []
-        self._n_splits = n_splits
+        self._resource = resource
         self._journal = journal
         self._space = optimizer.space
         # What is tried next, whatever the optimizer thinks; of settings that are alike the first is kept.
@@ -79,39 +79,64 @@ class Study:
         self._tol = tol
         self._verbose = verbose
         self._trials = []
-        self._best = -np.inf
+        self._best = -np.inf  # of the trials that are complete
+        self._best_that_counts = -np.inf
         self._n_since_best = 0
+        # Of trials that wait for more, and of the complete ones they are compared with.
+        self._waiting = {}
+        self._rows = {}
 
     def out_of_time(self):
         """Whether no further trial may begin."""
         return time.monotonic() > self._deadline
 
     def propose(self, n):
-        """Return up to n new trials, none when the search is over."""
-        stalled = self._patience is not None and self._n_since_best >= self._patience
-        n = min(n, self.n_iter - len(self._trials))
-        if n <= 0 or stalled or (self._trials and self.out_of_time()):
+        """Return up to n trials whose next step is to be run, none when the search is over."""
+        if self.out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
             return []
+        proposed = self._contenders(n)
+        stalled = self._patience is not None and self._n_since_best >= self._patience
+        if not stalled:
+            proposed += self._new(min(n - len(proposed), self.n_iter - len(self._trials)))
+        for trial in proposed:
+            trial.running = True
+            self._waiting.pop(trial.number, None)
+        if self._journal is not None:
+            self._recall(proposed)
+        return proposed
+
+    def _contenders(self, n):
+        """Of the trials that wait, return the n most promising of those that have a chance to be the best."""
+        waiting = list(self._waiting.values())
+        if not waiting or not np.isfinite(self._best):  # nothing to compare with
+            return waiting[:n]
+        forecast = self._resource.forecast(np.array(list(self._rows.values())))
+        chances = dict(zip(self._rows, racing.chances(*forecast, self._best), strict=True))
+        waiting.sort(key=lambda trial: -chances[trial.number])
+        n_able = sum(chances[trial.number] >= racing.LEAST_CHANCE for trial in waiting)
+        for trial in waiting[n_able:]:
+            trial.models.clear()  # of all that were ever dropped, they could fill the memory
+        return waiting[: min(n, n_able)]
+
+    def _new(self, n):
+        """Begin up to n new trials."""
         first = len(self._trials)
         while self._queue and len(self._trials) < first + n:
             params, point = self._queue.pop(next(iter(self._queue)))
             self._begin(params, point)
             self.optimizer.expect(point)
-        missing = first + n - len(self._trials)
+        missing = max(0, first + n - len(self._trials))
         asked = self.optimizer.ask(missing)
         self.ran_out |= len(asked) < missing
         for point in asked:
             self._begin(self._space.decode(point), point)
-        proposed = self._trials[first:]
-        if self._journal is not None:
-            self._recall(proposed)
-        return proposed
+        return self._trials[first:]
 
     def _begin(self, params, point):
-        self._trials.append(Trial(len(self._trials), params, point))
+        self._trials.append(Trial(len(self._trials), params, point, self._resource.n_steps))
 
     def _recall(self, proposed):
-        """Give trials the results that the journal has of them."""
+        """Give trials the results that the journal has of their next steps."""
         hits = [self._journal.recall(trial) for trial in proposed]
         if not any(hits):
             # The search takes another course than the one recorded (a stream, other workers, another seed):
@@ -121,10 +146,9 @@ class Study:
                 self._queue.setdefault(self._space.key_of(params), (params, point))
 
     def receive(self, number, fold, result, seconds):
-        """Take the result of one fit; return the trial if that completes it, else None."""
+        """Take the result of one fit; return the trial if that ends its step, else None."""
         trial = self._trials[number]
-        trial.add(fold, result, seconds)
-        if len(trial.folds) < self._n_splits:
+        if not trial.add(fold, result, seconds, len(self._resource.folds(len(trial.steps)))):
             return None
         if self._journal is not None:
             self._journal.record(trial)
@@ -132,26 +156,58 @@ class Study:
 
     def report(self, trials):
         """Take trials back; those that never began, for lack of time, are no candidates."""
-        trials = [trial for trial in trials if trial.folds]
+        for trial in trials:
+            if trial.running:  # its step was not run
+                trial.running = False
+                if trial.steps:
+                    self._waiting[trial.number] = trial
+        trials = [trial for trial in trials if trial.steps and trial.number not in self._waiting]
         if not trials:
             return
-        values = [self._value_of(trial) for trial in trials]
-        self.optimizer.tell([trial.point for trial in trials], values)
-        for value in values:
-            improved = value > self._best + (self._tol if np.isfinite(self._best) else 0.0)
-            self._best = value if improved else self._best
-            self._n_since_best = 0 if improved else self._n_since_best + 1
-        self.finished += trials
-        if self._verbose > 0:
-            best = self.optimizer.values.max()
-            print(f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {best:.6g}", flush=True)
+        ended, values = [], []
+        for trial in trials:
+            value = self._value_of(trial)
+            if np.isfinite(value) and self._resource.n_steps > 1:
+                self._rows[trial.number] = self._resource.row(trial.scores(self.metric))
+            if trial.complete or not np.isfinite(value):
+                ended.append(trial)
+                values.append(value)
+            else:
+                self._waiting[trial.number] = trial
+            self._count(trial, value)
+        self.optimizer.tell([trial.point for trial in ended], values)
+        self._tell_forecasts()
+        self.finished += [trial for trial in trials if len(trial.steps) == 1]
+        if self._verbose > 0 and ended:
+            print(
+                f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {self._best:.6g}",
+                flush=True,
+            )
+
+    def _count(self, trial, value):
+        """Note whether a trial is an improvement."""
+        if trial.complete:
+            self._best = max(self._best, value)
+        least = self._best_that_counts + (self._tol if np.isfinite(self._best_that_counts) else 0.0)
+        if trial.complete and value > least:
+            self._best_that_counts = value
+            self._n_since_best = 0
+        elif len(trial.steps) == 1:
+            self._n_since_best += 1
+
+    def _tell_forecasts(self):
+        """Tell the optimizer what is expected of the trials that wait, and how uncertain it is."""
+        if self._waiting and np.isfinite(self._best):
+            mean, variance, _ = self._resource.forecast(np.array(list(self._rows.values())))
+            rows = [i for i, number in enumerate(self._rows) if number in self._waiting]
+            points = [self._waiting[number].point for number in self._rows if number in self._waiting]
+            self.optimizer.tell(points, mean[rows], variance[rows])
 
     def interrupt(self):
         """Keep what was finished when the user interrupts; return whether that is anything."""
         reported = {trial.number for trial in self.finished}
-        complete = [trial for trial in self._trials if len(trial.folds) == self._n_splits]
-        self.report([trial for trial in complete if trial.number not in reported])
-        if self.finished:
+        self.report([trial for trial in self._trials if trial.steps and trial.number not in reported])
+        if any(trial.complete for trial in self.finished):
             warnings.warn(
                 f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
                 "the best of them is kept.",

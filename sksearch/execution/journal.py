@@ -21,9 +21,9 @@ _FORMAT = 1
 class Journal:
     """Append-only record of finished trials, in JSON lines.
 
-    The first line says which search it belongs to; every other line is one finished trial, flushed to the
-    disk before the search goes on. A trial is identified by its point, so that nothing has to be unpickled:
-    a journal is safe to read wherever it comes from.
+    The first line says which search it belongs to; every other line is one finished trial (with a resource:
+    one step of a trial), flushed to the disk before the search goes on. A trial is identified by its point,
+    so that nothing has to be unpickled: a journal is safe to read wherever it comes from.
 
     Parameters
     ----------
@@ -117,21 +117,23 @@ class Journal:
             for fold, result in trial["folds"].items()
         }
         known = point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
-        self._recorded[point.tobytes()] = known
+        self._recorded[point.tobytes(), int(trial["step"])] = known
 
     def recall(self, trial):
-        """Give a trial the results that were recorded for its point; return whether there are any."""
-        if (found := self._recorded.pop(trial.point.tobytes(), None)) is None:
+        """Give a trial the results that its next step is recorded with; return whether there are any."""
+        key = trial.point.tobytes(), len(trial.steps)
+        if (found := self._recorded.pop(key, None)) is None:
             return False
-        _, trial.folds, trial.wall_time, trial.timed_out = found
+        _, folds, trial.wall_time, trial.timed_out = found
+        trial.finish_step(folds)
         return True
 
     def unclaimed(self):
         """List the points whose results no trial was given yet, in the order in which they were recorded."""
-        return [point for point, *_ in self._recorded.values()]
+        return [found[0] for (_, step), found in self._recorded.items() if step == 0]
 
     def record(self, trial):
-        """Write a finished trial, and have it on the disk before returning.
+        """Write the last step of a trial, and have it on the disk before returning.
 
         Where that fails, for lack of space, say, the search goes on without its journal, with a warning.
         """
@@ -141,11 +143,12 @@ class Journal:
             self._write(
                 {
                     "number": trial.number,
+                    "step": len(trial.steps) - 1,
                     "params": {name: _readable(value) for name, value in trial.params.items()},
                     "point": trial.point.tolist(),
                     "wall_time": trial.wall_time,
                     "timed_out": trial.timed_out,
-                    "folds": {fold: _to_json(result) for fold, result in trial.folds.items()},
+                    "folds": {fold: _to_json(result) for fold, result in trial.steps[-1].items()},
                 }
             )
         except OSError as error:
@@ -189,11 +192,13 @@ def identity_of(cross_validation, branches):
     identity : dict of str to str
     """
     estimator, options = cross_validation.estimator, cross_validation.options
+    resource = cross_validation.resource
     return {
         "estimator": _describe((type(estimator), estimator.get_params(deep=True))),
         "space": _describe(branches),
         "data": _fingerprint((cross_validation.X, cross_validation.y)),
         "splits": _fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
+        "resource": _describe(resource.n_steps > 1 and (resource.name, resource.amounts)),
         "scoring": _describe(options["scorer"]),
         "fit parameters": _fingerprint((options["fit_params"], options["score_params"])),
         "return_train_score": _describe(options["return_train_score"]),

@@ -43,9 +43,10 @@ class Rounds:
         Parameters
         ----------
         study : object
-            ``propose(n)`` gives up to n trials, none at the end; ``receive(*outcome)`` takes the outcome of
-            one fit, and returns the trial that it completes; ``report(trials)`` tells what was learned from
-            them; ``out_of_time()`` says when no further trial may begin.
+            ``propose(n)`` gives up to n trials whose next step is to be run, none at the end;
+            ``receive(*outcome)`` takes the outcome of one fit, and returns the trial whose step it ends;
+            ``report(trials)`` tells what was learned from them; ``out_of_time()`` says when no further trial
+            may begin.
         cross_validation : CrossValidation
             What is run for a trial.
         n_jobs, pre_dispatch : int or None, int or str
@@ -55,8 +56,9 @@ class Rounds:
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         if n_points == "auto":
-            n_points = _fill_workers(effective_n_jobs(n_jobs), len(cross_validation.splits))
+            n_points = _fill_workers(effective_n_jobs(n_jobs), cross_validation.resource.n_fits_per_step)
         with Workers(n_jobs, pre_dispatch, fit_timeout=self.fit_timeout) as workers:
+            cross_validation.prepare(workers)
             while trials := study.propose(n_points):
                 fits = cross_validation.fits(trials, study.n_iter, study.out_of_time)
                 for outcome in workers.run(fits):
@@ -64,10 +66,10 @@ class Rounds:
                 study.report(trials)
 
 
-def _fill_workers(n_workers, n_splits):
-    """Smallest number of candidates whose fits keep the workers busy nine tenths of the time."""
+def _fill_workers(n_workers, n_fits):
+    """Smallest number of candidates, of so many fits, that keep the workers busy nine tenths of the time."""
     for n_points in range(1, n_workers):
-        fits = n_points * n_splits
+        fits = n_points * n_fits
         steps = -(-fits // n_workers)
         if fits >= 0.9 * steps * n_workers:
             return n_points

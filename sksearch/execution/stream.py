@@ -35,28 +35,37 @@ class Stream:
         """Run trials until the study proposes no more.
 
         Parameters are those of :meth:`Rounds.run`, but `pre_dispatch` is not used: joblib draws tasks as late
-        as it can, since a proposal is better the more results it knows.
+        as it can, since a proposal is better the more results it knows; on a cluster of Dask, one fit ahead
+        for each worker.
         """
         # joblib draws tasks in a thread of its own, while this one reports.
         lock = threading.Lock()
         errors = []
+        proposed = True
 
         def fits():
+            nonlocal proposed
             try:
                 while True:
                     with lock:
                         trials = study.propose(1)
-                        study.report([trial for trial in trials if trial.folds])  # recalled from a journal
+                        study.report([trial for trial in trials if not trial.running])  # journal had them
                     if not trials:
                         return
+                    proposed = True
                     yield from cross_validation.fits(trials, study.n_iter, study.out_of_time)
             except Exception as error:  # would be lost in joblib's thread, and the search would hang
                 errors.append(error)
 
-        with Workers(n_jobs, "n_jobs", batch_size=1, fit_timeout=self.fit_timeout) as workers:
-            for outcome in workers.run(fits()):
-                with lock:
-                    if (trial := study.receive(*outcome)) is not None:
-                        study.report([trial])
+        options = {"batch_size": 1, "one_by_one": True, "fit_timeout": self.fit_timeout}
+        with Workers(n_jobs, "n_jobs", **options) as workers:
+            cross_validation.prepare(workers)
+            # Where trials have several steps, the last ones wait for each other's results.
+            while proposed and not errors:
+                proposed = False
+                for outcome in workers.run(fits()):
+                    with lock:
+                        if (trial := study.receive(*outcome)) is not None:
+                            study.report([trial])
         if errors:
             raise errors[0]

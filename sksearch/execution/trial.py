@@ -1,18 +1,16 @@
-"""A trial, and how one fold of it is run."""
+"""A trial: one candidate and what is known of it."""
 
-import time
 from dataclasses import dataclass, field
-from traceback import format_exc
 
 import numpy as np
-from sklearn.base import clone
-
-from sksearch._compat import _fit_and_score, _MultimetricScorer
 
 
-@dataclass
+@dataclass(eq=False)
 class Trial:
     """One candidate and what is known of it.
+
+    A trial is run in steps. Without a resource there is one, in which all folds are run; with one, steps add
+    folds, or repeat them with more samples or iterations.
 
     Parameters
     ----------
@@ -22,164 +20,91 @@ class Trial:
         Parameter setting.
     point : ndarray
         The same as a point of the space.
+    n_steps : int, default=1
+        Steps of a complete trial.
 
     Attributes
     ----------
-    folds : dict of int to dict
-        Results of ``_fit_and_score`` by fold, for the folds that were run.
+    steps : list of dict of int to dict
+        Results of ``_fit_and_score`` by fold, for each step that was finished.
+    models : dict of int to estimator
+        Estimators that the last step fitted, by fold, where the next step goes on with them.
     wall_time : float
         Seconds that its fits and scorings took, summed over folds.
     timed_out : bool
         Whether a fit took longer than allowed.
+    running : bool
+        Whether a step was proposed that is not finished.
     """
 
     number: int
     params: dict
     point: np.ndarray
-    folds: dict = field(default_factory=dict)
+    n_steps: int = 1
+    steps: list = field(default_factory=list)
+    models: dict = field(default_factory=dict)
     wall_time: float = 0.0
     timed_out: bool = False
+    running: bool = False
+    _results: dict = field(default_factory=dict)
 
-    def add(self, fold, result, seconds):
-        """Take the result of one fold."""
+    def add(self, fold, result, seconds, n_folds):
+        """Take the result of one fold; return whether that was the last of the step's `n_folds`."""
         self.timed_out |= result.pop("timed_out", False)
-        self.folds[fold] = result
+        if "estimator" in result:
+            self.models[fold] = result.pop("estimator")
+        self._results[fold] = result
         self.wall_time += seconds
+        if len(self._results) < n_folds:
+            return False
+        self.finish_step(dict(sorted(self._results.items())))
+        return True
 
-    def value(self, metric=None):
-        """Mean test score over folds, -inf for a failure.
+    def finish_step(self, results):
+        """Take all results of a step."""
+        self.steps.append(results)
+        self._results = {}
+        self.running = False
+
+    @property
+    def folds(self):
+        """The latest result of every fold."""
+        return {fold: result for step in self.steps for fold, result in step.items()}
+
+    @property
+    def failed(self):
+        """Whether a fit failed or took too long."""
+        return self.timed_out or any(r["fit_error"] is not None for step in self.steps for r in step.values())
+
+    @property
+    def complete(self):
+        """Whether nothing is left to run."""
+        return len(self.steps) == self.n_steps
+
+    def scores(self, metric=None):
+        """Test scores of each step, in the order of folds.
 
         `metric` chooses one of several scores; None stands for the only one, or the first.
         """
-        results = self.folds.values()
-        if self.timed_out or any(result["fit_error"] is not None for result in results):
+        return [[_pick(r["test_scores"], metric) for r in step.values()] for step in self.steps]
+
+    def value(self, metric=None):
+        """Mean test score over the folds that were run, by their latest results; -inf for a failure."""
+        if self.failed:
             return -np.inf
-        mean = np.mean([_pick(result["test_scores"], metric) for result in results])
+        mean = np.mean([_pick(result["test_scores"], metric) for result in self.folds.values()])
         return float(mean) if np.isfinite(mean) else -np.inf
 
     def status(self, metric=None):
-        """Return "ok", "failed" or "timeout"."""
+        """Return "ok", "failed", "timeout", or "stopped" for one that was dropped before its end."""
         if self.timed_out:
             return "timeout"
-        return "ok" if np.isfinite(self.value(metric)) else "failed"
+        if not np.isfinite(self.value(metric)):
+            return "failed"
+        return "ok" if self.complete else "stopped"
 
 
 def _pick(scores, metric):
     if not isinstance(scores, dict):
         return scores
     return scores[metric] if metric is not None else next(iter(scores.values()))
-
-
-class CrossValidation:
-    """What is run for a trial: one fit and its scores per fold.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Cloned for every fit.
-    X, y : array-like
-        All data.
-    splits : list of (train, test)
-        Drawn once, shared by all trials.
-    callbacks : SearchCallbacks
-        Told of every fit.
-    options : dict
-        The arguments of ``_fit_and_score`` that are the same for every fit.
-    """
-
-    def __init__(self, estimator, X, y, splits, callbacks, options):
-        self.estimator = estimator
-        self.X, self.y = X, y
-        self.splits = splits
-        self.callbacks = callbacks
-        self.options = options
-
-    def fits(self, trials, n_trials, out_of_time):
-        """Iterate over the fits of trials, trial by trial.
-
-        Parameters
-        ----------
-        trials : list of Trial
-        n_trials : int
-            Most trials of the whole search, for the progress that verbose fits print.
-        out_of_time : callable
-            Asked before each trial but the first; a true answer ends the iteration, so that what was begun
-            is complete.
-
-        Yields
-        ------
-        fit : Fit
-        """
-        n_splits = len(self.splits)
-        trials = [trial for trial in trials if not trial.folds]  # others were recalled from a journal
-        # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
-        contexts = {
-            (trial.number, fold): self.callbacks.for_fit(trial.number * n_splits + fold)
-            for trial in trials
-            for fold in range(n_splits)
-        }
-        for trial in trials:
-            if trial is not trials[0] and out_of_time():
-                return
-            for fold, (train, test) in enumerate(self.splits):
-                yield Fit(
-                    trial.number,
-                    fold,
-                    {
-                        "estimator": clone(self.estimator),
-                        "X": self.X,
-                        "y": self.y,
-                        "train": train,
-                        "test": test,
-                        "parameters": trial.params,
-                        "split_progress": (fold, n_splits),
-                        "candidate_progress": (trial.number, n_trials),
-                        **self.options,
-                        **contexts[trial.number, fold],
-                    },
-                )
-
-
-@dataclass
-class Fit:
-    """One fold of one trial, ready to be run in any process.
-
-    Parameters
-    ----------
-    number, fold : int
-        Which trial, which fold.
-    arguments : dict
-        The arguments of ``_fit_and_score``.
-    """
-
-    number: int
-    fold: int
-    arguments: dict
-
-    def run(self):
-        """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
-        start = time.perf_counter()
-        try:
-            # scikit-learn sets parameters outside its guard: a value that is refused would end the search.
-            self.arguments["estimator"].set_params(**clone(self.arguments["parameters"], safe=False))
-        except Exception:
-            if self.raises:
-                raise
-            return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
-        result = _fit_and_score(**self.arguments)
-        return self.number, self.fold, result, time.perf_counter() - start
-
-    @property
-    def raises(self):
-        """Whether the user wants errors raised rather than recorded."""
-        return self.arguments["error_score"] == "raise"
-
-    def failure(self, reason):
-        """Return what ``_fit_and_score`` would, had the fit failed with this message."""
-        scorer, score = self.arguments["scorer"], self.arguments["error_score"]
-        if isinstance(scorer, _MultimetricScorer):
-            score = dict.fromkeys(scorer._scorers, score)
-        result = {"fit_error": reason, "test_scores": score, "fit_time": 0.0, "score_time": 0.0}
-        if self.arguments["return_train_score"]:
-            result["train_scores"] = score
-        return result | {"n_test_samples": len(self.arguments["test"])}

@@ -3,15 +3,17 @@
 import contextlib
 import faulthandler
 import os
+import platform
 import signal
 import tempfile
 import threading
 import time
-from concurrent.futures.process import BrokenProcessPool
 from numbers import Real
 from pathlib import Path
 
 from sklearn.utils.parallel import Parallel, delayed
+
+from sksearch.execution.clusters import backend_for, lost_worker_errors
 
 # A fit that Python can not interrupt takes its worker process down this many seconds later.
 _GRACE = 1.0
@@ -31,13 +33,17 @@ class Workers:
     fit_timeout : float or None
         Seconds after which a fit is interrupted; or, where it is in code that can not be interrupted, its
         worker process is ended.
+    one_by_one : bool
+        Whether outcomes are needed before all fits are drawn.
     """
 
-    def __init__(self, n_jobs, pre_dispatch, batch_size="auto", fit_timeout=None):
+    def __init__(self, n_jobs, pre_dispatch, batch_size="auto", fit_timeout=None, one_by_one=False):
         if fit_timeout is not None and not (isinstance(fit_timeout, Real) and fit_timeout > 0):
             raise ValueError(f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}.")
         self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": batch_size}
         self._fit_timeout = fit_timeout
+        self._shared = []
+        self._one_by_one = one_by_one
         self._dead = set()
 
     def __enter__(self):
@@ -48,12 +54,36 @@ class Workers:
         self._pool.__exit__(*exception)
 
     def _start(self):
+        self._backend = backend_for(self._shared)
+        options = self._options | {"backend": self._backend}
+        if self._backend is not None:
+            # Batches of joblib's choice leave workers without work at the end of a round; and the way to a
+            # cluster takes longer than a worker should wait for its next fit.
+            options |= {"batch_size": 1} | ({"pre_dispatch": "2*n_jobs"} if self._one_by_one else {})
         try:
-            pool = Parallel(return_as="generator_unordered", **self._options)
-        except ValueError:  # a backend that gives all results of a call at once
-            pool = Parallel(**self._options)
+            pool = Parallel(return_as="generator_unordered", **options)
+        except ValueError as error:
+            if "return_as" not in str(error):
+                raise
+            if self._one_by_one:
+                raise ValueError(
+                    "A stream needs results one by one, which this backend of joblib does not give; "
+                    "use executor=Rounds()."
+                ) from error
+            pool = Parallel(**options)
         pool.__enter__()
         return pool
+
+    def share(self, objects):
+        """Send objects that many fits have as arguments once, where the backend can.
+
+        Parameters
+        ----------
+        objects : list
+        """
+        self._shared += objects
+        if self._backend is not None:
+            self._backend.share(objects)
 
     def run(self, fits):
         """Run fits and iterate over their outcomes as they come in.
@@ -70,43 +100,57 @@ class Workers:
         """
         fits = iter(fits)
         running = {}
-
-        def tasks():
-            for fit in fits:
-                running[fit.number, fit.fold] = fit
-                yield self._task(fit)
-
+        drawing = threading.Lock()  # joblib draws in a thread of its own
         while True:
+            given_up = threading.Event()
             try:
-                for outcome in self._pool(tasks()):
+                for outcome in self._pool(self._tasks(fits, running, drawing, given_up)):
                     del running[outcome[:2]]
                     yield outcome
                 return
-            except BrokenProcessPool:
-                with contextlib.suppress(BrokenProcessPool):
+            except lost_worker_errors():
+                with drawing:  # what is being drawn still counts, and is the last
+                    given_up.set()
+                    suspects = list(running.values())
+                    running.clear()
+                with contextlib.suppress(*lost_worker_errors()):
                     self._pool.__exit__(None, None, None)
-            for fit in list(running.values()):
+            for fit in suspects:
                 yield self._run_alone(fit)
-            running.clear()
             self._pool = self._start()
 
+    def _tasks(self, fits, running, drawing, given_up):
+        while True:
+            with drawing:
+                fit = None if given_up.is_set() else next(fits, None)
+                if fit is None:
+                    return
+                running[fit.number, fit.fold] = fit
+            yield self._task(fit)
+
     def _task(self, fit, report=os.devnull):
-        return delayed(_limited)(self._fit_timeout, os.getpid(), report, fit)
+        return delayed(_limited)(self._fit_timeout, _this_process(), report, fit, **fit.shared)
 
     def _run_alone(self, fit):
         start = time.perf_counter()
         late = False
         if fit.number not in self._dead:
-            # Two workers for one fit: with one, joblib would run it, and die with it, right here.
-            alone = Parallel(n_jobs=2, pre_dispatch=1, batch_size=1)
             with tempfile.TemporaryDirectory() as folder:
                 report = Path(folder, "report")
                 report.touch()
                 try:
+                    # Two workers for one fit: with one, joblib would run it, and die with it, right here.
+                    alone = Parallel(
+                        n_jobs=2, pre_dispatch=1, batch_size=1, backend=backend_for(self._shared)
+                    )
                     return alone([self._task(fit, str(report))])[0]
-                except BrokenProcessPool:
+                except lost_worker_errors():
                     self._dead.add(fit.number)
-                late = report.stat().st_size > 0  # the watchdog left word
+                words = report.read_text()
+                late = self._fit_timeout is not None and (
+                    # A worker on another machine can not write here: the time has to do.
+                    words != _BEGUN if words else time.perf_counter() - start >= self._fit_timeout
+                )
         seconds = time.perf_counter() - start
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
@@ -118,8 +162,58 @@ class Workers:
         return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late}, seconds
 
 
-def _limited(seconds, search_process, report, fit):
+class _Watchdog:
+    """Ends this process when a deadline passes, from C: it needs no cooperation of the interpreter.
+
+    The interpreter has one such timer; where fits share a process, it is set to the earliest deadline.
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._deadlines = {}
+
+    @contextlib.contextmanager
+    def limit(self, seconds, report):
+        """Allow so many seconds, and write to the file `report` when they are over."""
+        key = object()
+        with self._open(report) as file:
+            file.write(_BEGUN)
+            file.flush()
+            with self._lock:
+                self._deadlines[key] = time.monotonic() + seconds, file
+                self._set()
+            try:
+                yield
+            finally:
+                with self._lock:
+                    del self._deadlines[key]
+                    self._set()
+
+    def _open(self, report):
+        try:
+            return open(report, "r+")  # which exists where the search runs
+        except OSError:
+            return open(os.devnull, "w")
+
+    def _set(self):
+        faulthandler.cancel_dump_traceback_later()
+        if self._deadlines:
+            deadline, file = min(self._deadlines.values(), key=lambda item: item[0])
+            left = max(deadline - time.monotonic(), 1e-3)
+            faulthandler.dump_traceback_later(left, exit=True, file=file)
+
+
+_BEGUN = "begun\n"
+_WATCHDOG = _Watchdog()
+
+
+def _this_process():
+    return platform.node(), os.getpid()
+
+
+def _limited(seconds, search_process, report, fit, **shared):
     """Run a fit in a worker, for at most so many seconds; a watchdog that ends the worker leaves a report."""
+    fit.shared = shared
     if seconds is None:
         return fit.run()
     start = time.perf_counter()
@@ -132,11 +226,8 @@ def _limited(seconds, search_process, report, fit):
     # Signals reach the main thread only: a worker thread can not be interrupted.
     interruptible = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGALRM")
     with contextlib.ExitStack() as stack:
-        if os.getpid() != search_process:
-            # A watchdog in C, which needs no cooperation of the interpreter.
-            file = stack.enter_context(open(report, "w"))
-            stack.callback(faulthandler.cancel_dump_traceback_later)
-            faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=file)
+        if _this_process() != search_process:
+            stack.enter_context(_WATCHDOG.limit(seconds + _GRACE, report))
         if interruptible:
             stack.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
             stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)

@@ -4,7 +4,7 @@ from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from sksearch import BayesSearchCV
-from sksearch.execution import Rounds
+from sksearch.execution import Rounds, Trial
 from sksearch.execution.rounds import _fill_workers
 
 
@@ -35,3 +35,13 @@ def test_workers_do_not_change_the_results_of_equal_rounds(executor):
     one, two = (search.cv_results_ for search in searches)
     np.testing.assert_array_equal(one["param_C"], two["param_C"])
     np.testing.assert_array_equal(one["mean_test_score"], two["mean_test_score"])
+
+
+def test_the_order_in_which_folds_arrive_does_not_change_a_value():
+    values = set()
+    for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
+        trial = Trial(0, {}, np.zeros(1))
+        for fold in order:
+            trial.add(fold, {"fit_error": None, "test_scores": [0.1, 0.2, 0.3][fold]}, 0.0, n_folds=3)
+        values.add(trial.value())
+    assert len(values) == 1

@@ -1,6 +1,7 @@
 """Real faults: workers that die, fits that do not return."""
 
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -14,6 +15,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
+from sksearch.execution.workers import _Watchdog
 
 X, y = load_iris(return_X_y=True)
 pytestmark = [
@@ -100,3 +102,15 @@ def test_lost_workers_are_recorded_in_the_journal(tmp_path):
     assert time.monotonic() - start < 2
     assert first.cv_results_["status"].tolist() == again.cv_results_["status"].tolist()
     assert again.cv_results_["status"].tolist() == ["ok", "timeout", "failed"]
+
+
+def test_fits_that_share_a_process_share_the_watchdog(monkeypatch):
+    timers = []
+    monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", timers.clear)
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda left, **_: timers.append(round(left)))
+    watchdog = _Watchdog()
+    with watchdog.limit(100, os.devnull):
+        with watchdog.limit(50, "/no/such/report"):
+            assert timers == [50]
+        assert timers == [100]
+    assert timers == []

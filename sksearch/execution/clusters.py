@@ -1,0 +1,34 @@
+"""What joblib's backends for clusters of Dask and Ray need beyond its own."""
+
+import sys
+from concurrent.futures import CancelledError
+from concurrent.futures.process import BrokenProcessPool
+
+from sksearch._compat import get_active_backend
+
+
+def backend_for(shared):
+    """Return the backend that a pool shall use, None for the one that joblib chooses.
+
+    Parameters
+    ----------
+    shared : list
+        Large objects that many tasks have as arguments; a cluster should get them once.
+    """
+    if "distributed" not in sys.modules:  # nobody can have chosen it, and importing it takes a while
+        return None
+    from sksearch.execution.dask import DaskBackend, is_dask
+
+    active, _ = get_active_backend()
+    return DaskBackend(active, shared) if is_dask(active) else None
+
+
+def lost_worker_errors():
+    """List the errors which say that a worker is gone, by no fault of the code that sent it work."""
+    errors = [BrokenProcessPool]
+    if distributed := sys.modules.get("distributed"):
+        # Cancelled is what depends on data of which no worker is left.
+        errors += [distributed.KilledWorker, CancelledError]
+    if ray := sys.modules.get("ray"):
+        errors += [ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError]
+    return tuple(errors)

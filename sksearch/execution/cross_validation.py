@@ -1,0 +1,196 @@
+"""What is run for a trial: one fit and its scores per fold."""
+
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from traceback import format_exc
+
+from sklearn.base import clone
+
+from sksearch._compat import _fit_and_score, _MultimetricScorer
+from sksearch.execution.front import fit_fronts, n_front_steps
+from sksearch.execution.iterations import Continuation
+
+# Options that hold arrays with a value per sample.
+_LARGE_OPTIONS = ("fit_params", "score_params")
+
+
+class CrossValidation:
+    """What is run for a trial: one fit and its scores per fold.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Cloned for every fit.
+    X, y : array-like
+        All data.
+    splits : list of (train, test)
+        Drawn once, shared by all trials.
+    resource : AllAtOnce
+        What the steps of a trial are.
+    tuned : set of str
+        Parameters that differ between trials.
+    callbacks : SearchCallbacks
+        Told of every fit.
+    options : dict
+        The arguments of ``_fit_and_score`` that are the same for every fit.
+    """
+
+    def __init__(self, estimator, X, y, splits, resource, tuned, callbacks, options):
+        self.estimator = estimator
+        self.X, self.y = X, y
+        self.splits = splits
+        self.resource = resource
+        self.tuned = tuned
+        self.callbacks = callbacks
+        self.options = options
+        self._fronts = {}
+
+    def prepare(self, workers):
+        """Do what can be done once for all trials: send the data, fit the front of a pipeline.
+
+        Parameters
+        ----------
+        workers : Workers
+        """
+        indices = [part for split in self.splits for part in split]
+        large = [self.options[name] for name in _LARGE_OPTIONS if self.options[name]]
+        workers.share([self.X, *([] if self.y is None else [self.y]), *indices, *large])
+        n_steps = 0
+        if self.resource.all_rows and not self.callbacks.listening:
+            iterations = self.resource.iterations(0)
+            touched = self.tuned if iterations is None else {*self.tuned, iterations[0]}
+            n_steps = n_front_steps(self.estimator, touched, self.options)
+        if n_steps:
+            shared = [self._shared(train, test) for train, test in self.splits]
+            train_score = self.options["return_train_score"]
+            self._fronts = fit_fronts(workers, self.estimator, n_steps, shared, train_score)
+            workers.share(list(self._fronts.values()))
+
+    def fits(self, trials, n_trials, out_of_time):
+        """Iterate over the fits of the next steps of trials, trial by trial.
+
+        Parameters
+        ----------
+        trials : list of Trial
+        n_trials : int
+            Most trials of the whole search, for the progress that verbose fits print.
+        out_of_time : callable
+            Asked before each trial but the first; a true answer ends the iteration, so that what was begun
+            is complete.
+
+        Yields
+        ------
+        fit : Fit
+        """
+        trials = [trial for trial in trials if trial.running]  # others were recalled from a journal
+        # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
+        contexts = {
+            (trial.number, fold): self.callbacks.for_fit(self._count(trial, fold))
+            for trial in trials
+            for fold in self.resource.folds(len(trial.steps))
+        }
+        for trial in trials:
+            if trial is not trials[0] and out_of_time():
+                return
+            for fold in self.resource.folds(len(trial.steps)):
+                yield self._fit(trial, fold, n_trials, contexts[trial.number, fold])
+
+    def _count(self, trial, fold):
+        """Number a fit among all that complete trials would have."""
+        before = sum(len(self.resource.folds(step)) for step in range(len(trial.steps)))
+        within = fold - self.resource.folds(len(trial.steps))[0]
+        return trial.number * self.resource.n_fits + before + within
+
+    def _fit(self, trial, fold, n_trials, context):
+        step = len(trial.steps)
+        train, test = self.splits[fold]
+        estimator, continuation = trial.models.pop(fold, None), None
+        if (iterations := self.resource.iterations(step)) is not None:
+            continuation = Continuation(*iterations, fitted=estimator is not None)
+        arguments = {
+            "estimator": clone(self.estimator) if estimator is None else estimator,
+            "parameters": trial.params if estimator is None else {},
+            "split_progress": (fold, len(self.splits)),
+            "candidate_progress": (trial.number, n_trials),
+            "return_estimator": continuation is not None and step + 1 < self.resource.n_steps,
+            **{name: value for name, value in self.options.items() if name not in _LARGE_OPTIONS},
+            **context,
+        }
+        shared = self._shared(self.resource.rows(train, fold, step), test)
+        if fold in self._fronts:
+            shared |= {"X": None, "front": self._fronts[fold]}
+        return Fit(trial.number, fold, arguments, shared, continuation)
+
+    def _shared(self, train, test):
+        large = {name: self.options[name] for name in _LARGE_OPTIONS}
+        return {"X": self.X, "y": self.y, "train": train, "test": test, **large}
+
+
+@dataclass
+class Fit:
+    """One fold of one trial, ready to be run in any process.
+
+    Parameters
+    ----------
+    number, fold : int
+        Which trial, which fold.
+    arguments : dict
+        The arguments of ``_fit_and_score`` that are this fit's own.
+    shared : dict
+        Its other arguments, the same objects in many fits: data, folds, and perhaps the fitted front of a
+        pipeline. They are not pickled with the fit, so that who sends it can send them once.
+    continuation : Continuation or None
+        How many iterations to run, where these are the resource.
+    """
+
+    number: int
+    fold: int
+    arguments: dict
+    shared: dict
+    continuation: Continuation | None = None
+
+    def __getstate__(self):
+        return {**vars(self), "shared": None}
+
+    def run(self):
+        """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
+        start = time.perf_counter()
+        arguments = self.arguments | self.shared
+        estimator, front = arguments["estimator"], arguments.pop("front", None)
+        going_on = nullcontext()
+        try:
+            # scikit-learn sets parameters outside its guard: a value that is refused would end the search.
+            estimator.set_params(**clone(arguments["parameters"], safe=False))
+            if self.continuation is not None:
+                arguments["parameters"] = arguments["parameters"] | self.continuation.parameters(estimator)
+                going_on = self.continuation.going_on(estimator)
+            if front is not None:
+                arguments["estimator"] = front.replace(estimator)
+                arguments["X"] = front.row_numbers
+        except Exception:
+            if self.raises:
+                raise
+            return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
+        with going_on:
+            result = _fit_and_score(**arguments)
+        if "estimator" in result:
+            result["estimator"] = estimator
+            if not self.continuation.possible(estimator):
+                del result["estimator"]
+        return self.number, self.fold, result, time.perf_counter() - start
+
+    @property
+    def raises(self):
+        """Whether the user wants errors raised rather than recorded."""
+        return self.arguments["error_score"] == "raise"
+
+    def failure(self, reason):
+        """Return what ``_fit_and_score`` would, had the fit failed with this message."""
+        scorer, score = self.arguments["scorer"], self.arguments["error_score"]
+        if isinstance(scorer, _MultimetricScorer):
+            score = dict.fromkeys(scorer._scorers, score)
+        result = {"fit_error": reason, "test_scores": score, "fit_time": 0.0, "score_time": 0.0}
+        if self.arguments["return_train_score"]:
+            result["train_scores"] = score
+        return result | {"n_test_samples": len(self.shared["test"])}

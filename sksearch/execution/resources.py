@@ -1,0 +1,251 @@
+"""What is given to trials bit by bit: folds, samples, or iterations of the estimator."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils.multiclass import type_of_target
+
+from sksearch._messages import did_you_mean
+from sksearch.execution import racing
+
+
+class AllAtOnce:
+    """No resource: a trial is one step, which runs all folds.
+
+    The base class of resources. A step runs some folds, perhaps with less than everything; the trial is
+    complete after the last one, whose results are those of a search without a resource.
+
+    Parameters
+    ----------
+    n_splits : int
+        Number of folds.
+
+    Attributes
+    ----------
+    name : str or None
+        What the user calls it.
+    amounts : list of int
+        How much of the resource a trial has had after each step.
+    """
+
+    name = None
+    all_rows = True  # whether every step uses all training rows
+
+    def __init__(self, n_splits):
+        self.n_splits = n_splits
+        self.amounts = [n_splits]
+
+    @property
+    def n_steps(self):
+        """Steps of a complete trial."""
+        return len(self.amounts)
+
+    @property
+    def n_fits_per_step(self):
+        """Fits of every step but perhaps the first."""
+        return len(self.folds(self.n_steps - 1))
+
+    @property
+    def n_fits(self):
+        """Fits of a complete trial."""
+        return sum(len(self.folds(step)) for step in range(self.n_steps))
+
+    def folds(self, step):
+        """Folds that a step runs, numbered from 0."""
+        return range(self.n_splits)
+
+    def rows(self, train, fold, step):
+        """Of the training rows of a fold, those that a step uses."""
+        return train
+
+    def iterations(self, step):
+        """Parameter, its values after the step before and after this one; None if none is given."""
+        return None
+
+    def shown(self, step):
+        """Parameters that show, in the results, how far a trial came."""
+        return {}
+
+    def finished(self, trial, fold):
+        """Whether a trial's result of a fold is the one that counts in the end."""
+        return trial.complete
+
+    def row(self, scores):
+        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
+        return _padded([np.mean(step) for step in scores], self.n_steps)
+
+    forecast = staticmethod(racing.forecast_from_rungs)
+
+
+class Folds(AllAtOnce):
+    """Folds one by one, after the first `min_resources` together."""
+
+    name = "folds"
+
+    def __init__(self, n_splits, min_resources):
+        super().__init__(n_splits)
+        self.amounts = list(range(min_resources, n_splits + 1))
+
+    def folds(self, step):
+        return range(0 if step == 0 else self.amounts[step - 1], self.amounts[step])
+
+    def finished(self, trial, fold):
+        return fold in trial.folds
+
+    def row(self, scores):
+        return _padded([score for step in scores for score in step], self.n_splits)
+
+    forecast = staticmethod(racing.forecast_from_folds)
+
+
+class Samples(AllAtOnce):
+    """More and more of the training rows of every fold; all are scored on its whole test set.
+
+    Each step has the rows of the one before and more, in the proportions of the classes. Which ones does not
+    depend on the search's seed: all searches over the same folds share them.
+    """
+
+    name = "n_samples"
+    all_rows = False
+
+    def __init__(self, n_splits, amounts, n_samples, strata):
+        super().__init__(n_splits)
+        self.amounts = amounts
+        self._n_samples = n_samples
+        self._strata = strata
+        self._orders = {}
+
+    def rows(self, train, fold, step):
+        if self.amounts[step] == self._n_samples:
+            return train
+        if fold not in self._orders:
+            rng = np.random.default_rng(fold)
+            self._orders[fold] = _spread_out(len(train) if self._strata is None else self._strata[train], rng)
+        n_rows = max(1, round(len(train) * self.amounts[step] / self._n_samples))
+        return np.asarray(train)[np.sort(self._orders[fold][:n_rows])]
+
+
+class Iterations(AllAtOnce):
+    """More and more iterations: epochs, trees, steps of a solver. Estimators that can go on do."""
+
+    def __init__(self, n_splits, name, amounts):
+        super().__init__(n_splits)
+        self.name = name
+        self.amounts = amounts
+
+    def iterations(self, step):
+        return self.name, self.amounts[step - 1] if step else 0, self.amounts[step]
+
+    def shown(self, step):
+        return {self.name: self.amounts[step]}
+
+
+def make_resource(name, min_resources, max_resources, factor, *, estimator, tuned, y, n_splits, n_samples):
+    """Make the resource that a user describes.
+
+    Parameters
+    ----------
+    name : str or None
+        "folds", "n_samples", or a parameter of the estimator.
+    min_resources, max_resources : int or "auto"
+        What a trial gets first, and in all.
+    factor : float
+        How much more each step gives than the one before.
+    estimator : estimator
+        What is fitted.
+    tuned : iterable of str
+        Parameters that are searched.
+    y : array-like or None
+        Target, for the classes that samples are drawn from in proportion.
+    n_splits, n_samples : int
+        Number of folds, and rows of all data.
+
+    Returns
+    -------
+    resource : AllAtOnce
+
+    Raises
+    ------
+    ValueError
+        If the resource does not exist, is tuned itself, or the limits make no sense.
+    """
+    if name is None:
+        return AllAtOnce(n_splits)
+    least = 1
+    if name == "folds":
+        most, first = n_splits, 1
+        if max_resources not in ("auto", n_splits):
+            raise ValueError(
+                f"max_resources={max_resources} with resource='folds': a candidate that is kept runs all "
+                f"{n_splits} folds; leave it at 'auto', and give cv the number of folds."
+            )
+    elif name == "n_samples":
+        most = n_samples if max_resources == "auto" else max_resources
+        if most > n_samples:
+            raise ValueError(f"max_resources={most} is more than the {n_samples} samples; lower it.")
+        strata = _strata(estimator, y)
+        least = 1 if strata is None else len(np.unique(strata))
+        # Two of each class in every fold, as scikit-learn's halving searches have it.
+        first = min(most, max(2 * n_splits * least, round(most / factor**2)))
+    else:
+        own = _own_value(estimator, name, tuned)
+        most = own if max_resources == "auto" else max_resources
+        if not isinstance(most, Integral) or most < 1:
+            raise ValueError(f"The estimator has {name}={own!r}; give max_resources, the most to spend.")
+        first = max(1, round(most / factor**3))
+    if min_resources != "auto":
+        if not least <= min_resources <= most:
+            raise ValueError(
+                f"min_resources={min_resources} must be between {least} and max_resources={most} "
+                f"for resource={name!r}."
+            )
+        first = min_resources
+    if name == "folds":
+        return Folds(n_splits, first)
+    if name == "n_samples":
+        return Samples(n_splits, _rungs(first, most, factor), n_samples, strata)
+    return Iterations(n_splits, name, _rungs(first, most, factor))
+
+
+def _padded(values, width):
+    return np.pad(np.asarray(values, float), (0, width - len(values)), constant_values=np.nan)
+
+
+def _own_value(estimator, name, tuned):
+    params = estimator.get_params()
+    if name not in params:
+        hint = did_you_mean(name, [*params, "folds", "n_samples"], "see estimator.get_params().")
+        raise ValueError(
+            f"resource={name!r} is not 'folds', 'n_samples', or a parameter of the estimator; {hint}"
+        )
+    if name in tuned:
+        raise ValueError(f"resource={name!r} is in param_distributions too; take it out of one of them.")
+    return params[name]
+
+
+def _rungs(first, most, factor):
+    """Amounts from about `first` to `most`, each `factor` times the one before, counted from the end."""
+    amounts = [most]
+    while round(amounts[-1] / factor) >= first and round(amounts[-1] / factor) < amounts[-1]:
+        amounts.append(round(amounts[-1] / factor))
+    return amounts[::-1]
+
+
+def _strata(estimator, y):
+    """Classes to draw samples from in proportion, None where there are none."""
+    if not is_classifier(estimator) or type_of_target(y) not in ("binary", "multiclass"):
+        return None
+    return np.unique(np.asarray(y).ravel(), return_inverse=True)[1]
+
+
+def _spread_out(strata, rng):
+    """Order rows such that any first part of them is a random one, with the strata in proportion."""
+    if isinstance(strata, Integral):
+        return rng.permutation(strata)
+    place = np.empty(len(strata))
+    for stratum in np.unique(strata):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        place[members] = np.arange(len(members)) / len(members)
+    # The first of each stratum come first, so that no class is missing.
+    return np.lexsort((rng.random(len(strata)), place))

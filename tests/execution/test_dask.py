@@ -1,0 +1,159 @@
+"""Searches on a real cluster of Dask worker processes, through joblib."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import FitFailedWarning
+from sklearn.linear_model import LogisticRegression
+
+from sksearch import BayesSearchCV
+from sksearch.execution import Rounds, Stream
+from sksearch.execution.workers import Workers
+
+distributed = pytest.importorskip("distributed")
+
+X, y = load_iris(return_X_y=True)
+pytestmark = [
+    pytest.mark.skipif(sys.platform == "win32", reason="signals"),
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def dask(client):
+    client.wait_for_workers(2, timeout=30)  # the test before may have killed some
+    with joblib.parallel_config(backend="dask"):
+        yield client
+
+
+class Faulty(ClassifierMixin, BaseEstimator):
+    def __init__(self, fault="none", began=None):
+        self.fault = fault
+        self.began = began
+
+    def fit(self, X, y):
+        if self.began is not None:
+            self.began.touch()
+            time.sleep(0.1)
+        if self.fault == "exit":
+            time.sleep(
+                0.5
+            )  # Dask's nanny does not replace a worker that dies before the nanny knows it started
+            os._exit(3)
+        if self.fault == "raise":
+            raise RuntimeError("as told")
+        if self.fault == "sleep":
+            time.sleep(60)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+class Text(str):
+    """Counts how often it is pickled."""
+
+    n_pickled = 0
+
+    def __reduce__(self):
+        Text.n_pickled += 1
+        return str, (str(self),)
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, sparse.csr_matrix, pd.DataFrame], ids=lambda kind: kind.__name__
+)
+def test_rounds_on_a_cluster_give_what_one_process_gives(dask, kind):
+    def search():
+        return BayesSearchCV(
+            LogisticRegression(max_iter=1000),
+            {"C": (1e-3, 1e3, "log-uniform")},
+            n_iter=8,
+            cv=3,
+            random_state=0,
+            executor=Rounds(n_points=2),
+        ).fit(kind(X), y, sample_weight=np.linspace(1, 2, len(y)))
+
+    on_cluster = search().cv_results_
+    with joblib.parallel_config(backend="sequential"):
+        here = search().cv_results_
+    np.testing.assert_array_equal(on_cluster["param_C"], here["param_C"])
+    np.testing.assert_array_equal(on_cluster["mean_test_score"], here["mean_test_score"])
+
+
+@pytest.mark.parametrize("executor", [Rounds(), Stream()], ids=repr)
+def test_data_is_sent_once_even_where_joblib_would_send_it_with_every_task(dask, executor):
+    texts = [Text(f"text {i}") for i in range(60)]  # a list has no weak references
+    space = {"random_state": (0, 10**6)}
+    for n_iter in (3, 12):
+        Text.n_pickled = 0
+        search = BayesSearchCV(DummyClassifier(), space, n_iter=n_iter, cv=3, refit=False, executor=executor)
+        search.fit(texts, np.arange(60) % 2)
+        assert search.cv_results_["status"].tolist() == ["ok"] * n_iter
+        assert Text.n_pickled <= 2 * len(texts)  # once per worker
+
+
+@pytest.mark.parametrize("executor", [Rounds(), Stream()], ids=repr)
+def test_a_worker_that_is_killed_costs_no_candidate(dask, executor, tmp_path):
+    pids = list(dask.run(os.getpid).values())
+    began = tmp_path / "began"
+
+    def kill():
+        while not began.exists():
+            time.sleep(0.01)
+        os.kill(pids[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    search = BayesSearchCV(
+        Faulty(began=began), {"fault": ["none", "a", "b", "c"]}, cv=3, refit=False, executor=executor
+    ).fit(X, y)
+    killer.join()
+    assert search.cv_results_["status"].tolist() == ["ok"] * 4
+
+
+@pytest.mark.parametrize("executor", [Rounds(n_points=3), Stream()], ids=repr)
+def test_a_fit_that_kills_its_workers_is_a_row_and_every_other_candidate_is_evaluated(dask, executor):
+    with pytest.warns(FitFailedWarning, match="worker process of this candidate died"):
+        search = BayesSearchCV(
+            Faulty(), {"fault": ["none", "exit", "raise", "a"]}, cv=2, refit=False, executor=executor
+        ).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed", "failed", "ok"]
+
+
+@pytest.mark.parametrize("same_disk", [True, False])
+def test_a_fit_that_does_not_return_is_a_row(dask, same_disk, monkeypatch):
+    if not same_disk:
+        task = Workers._task
+        monkeypatch.setattr(
+            Workers, "_task", lambda self, fit, report="": task(self, fit, "/not/here/report")
+        )
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.3"):
+        search = BayesSearchCV(
+            Faulty(), {"fault": ["none", "sleep"]}, cv=2, refit=False, executor=Rounds(fit_timeout=0.3)
+        ).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
