@@ -198,7 +198,7 @@ def task_names():
     ]
 
 
-def make_task(name, seed, *, scale=False, blind_start=False):
+def make_task(name, seed, *, scale=False, blind_start=False, n_folds=N_FOLDS):
     """Load one task.
 
     Parameters
@@ -212,6 +212,7 @@ def make_task(name, seed, *, scale=False, blind_start=False):
     blind_start : bool, default=False
         Draw the estimator's own values of the tuned parameters at random from the space, so that
         a searcher which tries them first gains nothing by it.
+    n_folds : int, default=5
     """
     dataset, rest = name.split("-", 1)
     model, metric = rest.rsplit("-", 1)
@@ -235,5 +236,5 @@ def make_task(name, seed, *, scale=False, blind_start=False):
         estimator = clone(estimator).set_params(**{d.name: d.sample(rng) for d in space})
 
     folds = StratifiedKFold if models is CLASSIFIERS else KFold
-    splits = list(folds(N_FOLDS, shuffle=True, random_state=seed).split(X, y))
+    splits = list(folds(n_folds, shuffle=True, random_state=seed).split(X, y))
     return Task(name, estimator, space, X, y, SCORINGS[metric], splits)

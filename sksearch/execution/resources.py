@@ -191,6 +191,8 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
     else:
         own = _own_value(estimator, name, tuned)
         most = own if max_resources == "auto" else max_resources
+        if isinstance(own, str):
+            raise ValueError(f"resource={name!r} counts nothing: it is {own!r}; name a number of iterations.")
         if not isinstance(most, Integral) or most < 1:
             raise ValueError(f"The estimator has {name}={own!r}; give max_resources, the most to spend.")
         first = max(1, round(most / factor**3))

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sksearch.execution import racing
+
+
+def scores_of(rng, n, n_folds, noise):
+    """Scores of candidates, with an effect of each fold on all, and different spreads."""
+    quality = rng.normal(size=(n, 1))
+    spread = noise * rng.chisquare(5, size=(n, 1)) / 5
+    return quality + rng.normal(size=n_folds) + spread * rng.normal(size=(n, n_folds))
+
+
+def race(scores):
+    """Run candidates in turn as the policy has it; return what was run."""
+    known = np.full_like(scores, np.nan)
+    best = -np.inf
+    for row, fold in np.ndindex(scores.shape):
+        if np.isfinite(best) and fold:
+            forecast = racing.forecast_from_folds(known[: row + 1])
+            if racing.chances(*forecast, best)[-1] < racing.LEAST_CHANCE:
+                continue
+        known[row, fold] = scores[row, fold]
+        best = np.nanmax(known[: row + 1].mean(axis=1), initial=-np.inf)
+    return known
+
+
+@pytest.mark.parametrize("n_folds", [5, 10])
+def test_the_winner_is_seldom_dropped_and_half_of_the_fits_are_saved(n_folds):
+    rng = np.random.default_rng(0)
+    lost, shares = [], []
+    for _ in range(60):
+        scores = scores_of(rng, 40, n_folds, noise=0.5)
+        known = race(scores)
+        lost.append(np.isnan(known[scores.mean(axis=1).argmax()]).any())
+        shares.append(np.isfinite(known).mean())
+    assert np.mean(lost) < 0.05
+    assert np.mean(shares) < 0.5
+
+
+def test_candidates_that_vary_more_than_others_get_the_benefit_of_the_doubt():
+    steady = np.array([[1.0, 1.01, 0.99, 1.0], [0.9, 0.91, 0.89, 0.9], [0.8, 0.8, 0.81, 0.79]])
+    candidate = [0.9, np.nan, np.nan, np.nan]
+    uneven = np.array([0.2, 1.4, 0.3, 1.3])
+    chance = [
+        racing.chances(*racing.forecast_from_folds(np.vstack([*others, candidate])), 1.0)[-1]
+        for others in ([steady], [steady, uneven, uneven[::-1]])
+    ]
+    assert chance[0] < racing.LEAST_CHANCE < chance[1]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.floats(-100, 100), st.floats(1e-3, 1e3))
+def test_units_of_the_score_do_not_matter(seed, shift, scale):
+    rng = np.random.default_rng(seed)
+    scores = scores_of(rng, 5, 4, noise=1.0)
+    scores[3:, 2:] = np.nan
+    best = scores[:3].mean(axis=1).max()
+    for forecast in (racing.forecast_from_folds, racing.forecast_from_rungs):
+        one = racing.chances(*forecast(scores), best)
+        other = racing.chances(*forecast(shift + scale * scores), shift + scale * best)
+        np.testing.assert_allclose(one[3:], other[3:], rtol=1e-4, atol=1e-6)
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_a_complete_candidate_is_forecast_to_be_what_it_is(seed):
+    scores = scores_of(np.random.default_rng(seed), 4, 5, noise=1.0)
+    mean, variance, _ = racing.forecast_from_folds(scores)
+    np.testing.assert_allclose(mean, scores.mean(axis=1))
+    np.testing.assert_allclose(variance, 0.0, atol=1e-12)
+
+
+def test_effects_that_folds_have_on_all_are_taken_out():
+    effect = np.array([0.0, -5.0, 5.0])
+    scores = np.array([[1.0, 1.1, 0.9], [0.5, 0.4, 0.6], [0.8, np.nan, np.nan]])
+    plain = racing.forecast_from_folds(scores)
+    shifted = racing.forecast_from_folds(scores + effect)
+    np.testing.assert_allclose(plain[0], shifted[0], atol=1e-9)
+
+
+def test_equal_scores_on_all_folds_are_no_numerical_accident():
+    scores = np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, np.nan, np.nan]])
+    mean, variance, dof = racing.forecast_from_folds(scores)
+    assert np.isfinite([mean, variance, dof]).all()
+    assert racing.chances(mean, variance, dof, 0.5)[2] == 0.5
+
+
+def test_rungs_learn_how_much_is_still_to_come():
+    # Everyone gains 1 from the first rung to the end: who is 0.9 behind the best's end is not out.
+    values = np.array(
+        [[0.0, 0.5, 1.0], [0.1, 0.6, 1.1], [-0.5, 0.0, 0.5], [-0.2, 0.3, 0.8], [0.2, np.nan, np.nan]]
+    )
+    mean, variance, dof = racing.forecast_from_rungs(values)
+    assert racing.chances(mean, variance, dof, 1.1)[-1] > racing.LEAST_CHANCE
+    assert mean[-1] > 0.9
+    values[-1, 0] = -5.0
+    assert racing.chances(*racing.forecast_from_rungs(values), 1.1)[-1] < racing.LEAST_CHANCE

@@ -1,0 +1,266 @@
+"""Trials that get folds, samples or iterations bit by bit."""
+
+import json
+import warnings
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from sksearch import BayesSearchCV
+
+X, y = load_breast_cancer(return_X_y=True)
+SVM = make_pipeline(StandardScaler(), SVC())
+SPACE = {"svc__C": (1e-3, 1e3, "log-uniform"), "svc__gamma": (1e-4, 1e1, "log-uniform")}
+
+
+def search(estimator=SVM, space=SPACE, **settings):
+    return BayesSearchCV(estimator, space, **({"n_iter": 20, "cv": 5, "random_state": 0} | settings))
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_racing_drops_candidates_and_shows_what_was_run(executor, n_jobs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # NaN of a dropped candidate is no fault
+        fitted = search(resource="folds", executor=executor, n_jobs=n_jobs).fit(X, y)
+    results = fitted.cv_results_
+    folds = np.column_stack([results[f"split{fold}_test_score"] for fold in range(5)])
+    stopped = results["status"] == "stopped"
+    assert len(stopped) == 20
+    assert 0.2 < stopped.mean() < 1.0
+    np.testing.assert_array_equal(results["n_resources"], np.isfinite(folds).sum(axis=1))
+    np.testing.assert_array_equal(stopped, results["n_resources"] < 5)
+    assert np.isnan(results["mean_test_score"][stopped]).all()
+    assert results["rank_test_score"][stopped].min() > results["rank_test_score"][~stopped].max()
+    np.testing.assert_allclose(results["partial_test_score"], np.nanmean(folds, axis=1))
+    assert not stopped[fitted.best_index_]
+    assert fitted.score(X, y) > 0.95
+
+
+def test_what_was_run_to_the_end_has_the_scores_of_cross_validation():
+    for resource in ("folds", "n_samples"):
+        fitted = search(resource=resource).fit(X, y)
+        SVM_best = search().estimator.set_params(**fitted.best_params_)
+        scores = cross_val_score(SVM_best, X, y, cv=5)
+        folds = [fitted.cv_results_[f"split{fold}_test_score"][fitted.best_index_] for fold in range(5)]
+        np.testing.assert_array_equal(folds, scores)
+        assert fitted.best_score_ > 0.97
+
+
+def test_the_optimizer_is_told_partial_scores_as_noisy_ones():
+    fitted = search(resource="folds").fit(X, y)
+    stopped = fitted.cv_results_["status"] == "stopped"
+    noise = fitted.optimizer_.noise
+    assert len(noise) == 20
+    assert (noise > 0).sum() == stopped.sum()
+
+
+@pytest.mark.parametrize("resource", ["folds", "n_samples"])
+def test_rounds_are_reproducible(resource):
+    one, other = (search(resource=resource, n_jobs=2).fit(X, y).cv_results_ for _ in range(2))
+    for name in ("params", "n_resources", "rank_test_score"):
+        assert list(one[name]) == list(other[name])
+
+
+def test_samples_are_added_in_proportion_and_every_set_contains_the_one_before():
+    seen = {}
+
+    class Recording(LogisticRegression):
+        def fit(self, X, y):
+            seen.setdefault(self.C, []).append((X[:, 0], y))
+            return super().fit(X, y)
+
+    X, y = load_iris(return_X_y=True)
+    X = X + np.arange(len(X))[:, None] * 1e-9  # tells rows apart
+    space = {"C": [1.0, 1e-5, 2.0]}
+    settings = {"cv": StratifiedKFold(3), "resource": "n_samples", "min_resources": 20, "refit": False}
+    fitted = search(Recording(max_iter=1000), space, n_iter=3, **settings).fit(X, y)
+    steps = [seen[1.0][i : i + 3] for i in range(0, len(seen[1.0]), 3)]
+    assert [len(rows) for rows, _ in (folds[0] for folds in steps)] == [33, 100]
+    for (few, labels), (all_rows, _) in zip(*steps, strict=True):
+        assert set(few) <= set(all_rows)
+        assert np.bincount(labels).tolist() == [11, 11, 11]
+    assert set(fitted.cv_results_["n_resources"]) <= {50, 150}
+
+
+class Epochs(ClassifierMixin, BaseEstimator):
+    """Counts the epochs it was trained for; better the more, up to its quality."""
+
+    trained: ClassVar[dict] = {}
+
+    def __init__(self, quality=0.5, max_epochs=27):
+        self.quality = quality
+        self.max_epochs = max_epochs
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        self.epochs_ = 0
+        return self._train(self.max_epochs)
+
+    def _train(self, n):
+        self.epochs_ += n
+        self.trained[self.quality] = self.trained.get(self.quality, 0) + n
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return self.quality * (1 - 0.5**self.epochs_)
+
+
+class WarmEpochs(Epochs):
+    def __init__(self, quality=0.5, max_epochs=27, warm_start=False):
+        super().__init__(quality, max_epochs)
+        self.warm_start = warm_start
+
+    def fit(self, X, y):
+        if self.warm_start and hasattr(self, "epochs_"):
+            return self._train(self.max_epochs)
+        return super().fit(X, y)
+
+
+class PartialEpochs(Epochs):
+    def partial_fit(self, X, y):
+        return self._train(1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "per_fold"), [(Epochs(), 1 + 3 + 9 + 27), (WarmEpochs(), 27), (PartialEpochs(), 27)]
+)
+def test_estimators_that_can_go_on_do(estimator, per_fold):
+    Epochs.trained.clear()
+    settings = {"n_iter": 12, "cv": 2, "resource": "max_epochs", "refit": False, "n_initial_points": 12}
+    fitted = search(estimator, {"quality": (0.0, 1.0)}, **settings).fit(X, y)
+    results = fitted.cv_results_
+    for params, n_resources, status in zip(
+        results["params"], results["n_resources"], results["status"], strict=True
+    ):
+        assert (n_resources == 27) == (status == "ok")
+        if status == "ok":
+            assert Epochs.trained[params["quality"]] == 2 * per_fold
+    assert set(results["n_resources"]) <= {1, 3, 9, 27}
+    assert "stopped" in results["status"]
+    assert fitted.best_params_ == {"quality": max(p["quality"] for p in results["params"]), "max_epochs": 27}
+    assert fitted.best_score_ == pytest.approx(fitted.best_params_["quality"])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "resource"),
+    [
+        (RandomForestClassifier(n_estimators=18, random_state=0), "n_estimators"),
+        (GradientBoostingClassifier(n_estimators=18, random_state=0), "n_estimators"),
+        (HistGradientBoostingClassifier(max_iter=18, random_state=0), "max_iter"),
+    ],
+)
+def test_trees_that_were_added_bit_by_bit_score_as_those_grown_at_once(estimator, resource):
+    space = {"max_leaf_nodes": (2, 12)}
+    fitted = search(estimator, space, n_iter=5, cv=3, resource=resource, n_jobs=2).fit(X, y)
+    again = cross_val_score(estimator.set_params(**fitted.best_params_), X, y, cv=3)
+    assert fitted.best_score_ == pytest.approx(again.mean())
+    assert fitted.best_params_[resource] == 18
+
+
+def test_a_step_of_a_pipeline_goes_on():
+    estimator = make_pipeline(StandardScaler(), MLPClassifier((5,), random_state=0, max_iter=30))
+    space = {"mlpclassifier__alpha": (1e-6, 1.0, "log-uniform")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = search(estimator, space, n_iter=4, cv=2, resource="mlpclassifier__max_iter", n_jobs=2).fit(
+            X, y
+        )
+    assert fitted.best_params_["mlpclassifier__max_iter"] == 30
+    assert fitted.best_score_ > 0.8
+
+
+def test_the_last_step_has_what_the_resource_limits_say():
+    settings = {"n_iter": 3, "cv": 2, "resource": "max_epochs"}
+    fitted = search(
+        Epochs(), {"quality": (0.0, 1.0)}, **settings, max_resources=40, min_resources=8, factor=2
+    )
+    fitted.fit(X, y)
+    assert set(fitted.cv_results_["n_resources"]) <= {10, 20, 40}
+    assert fitted.best_estimator_.epochs_ == 40
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_candidate_that_fails_costs_one_fold():
+    fits = []
+
+    class Fragile(Epochs):
+        def fit(self, X, y):
+            fits.append(self.quality)
+            if self.quality > 0.9:
+                raise RuntimeError("too good")
+            return super().fit(X, y)
+
+    results = search(Fragile(), {"quality": [0.5, 0.95, 0.7]}, n_iter=3, resource="folds", refit=False).fit(
+        X, y
+    )
+    status = dict(zip(results.cv_results_["param_quality"], results.cv_results_["status"], strict=True))
+    assert status[0.95] == "failed"
+    assert status[0.7] == "ok"
+    assert fits.count(0.95) == 1
+
+
+@pytest.mark.parametrize("resource", ["folds", "max_epochs"])
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_a_journal_goes_on_in_the_middle_of_a_trial(tmp_path, resource, executor):
+    settings = {"n_iter": 10, "cv": 3, "resource": resource, "refit": False, "executor": executor}
+    space = {"quality": (0.0, 1.0)}
+    journal = tmp_path / "journal.jsonl"
+    whole = search(WarmEpochs(), space, **settings, journal=journal).fit(X, y)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    steps = [(tuple(line["point"]), line["step"]) for line in map(json.loads, lines[1:])]
+    assert len(set(steps)) == len(steps)
+    for n_lines in (2, len(lines) // 2, len(lines)):
+        journal.write_bytes(b"".join(lines[:n_lines]))
+        again = search(WarmEpochs(), space, **settings, journal=journal).fit(X, y)
+        for name in ("params", "status", "n_resources", "mean_test_score"):
+            assert repr(list(again.cv_results_[name])) == repr(list(whole.cv_results_[name]))
+
+
+def test_a_search_out_of_time_has_a_candidate_that_was_run_to_its_end():
+    fitted = search(resource="folds", timeout=1e-6).fit(X, y)
+    assert list(fitted.cv_results_["status"]) == ["ok"]
+
+
+def test_several_metrics():
+    fitted = search(resource="folds", scoring=["accuracy", "roc_auc"], refit="roc_auc").fit(X, y)
+    results = fitted.cv_results_
+    stopped = results["status"] == "stopped"
+    for metric in ("accuracy", "roc_auc"):
+        np.testing.assert_array_equal(np.isnan(results[f"mean_test_{metric}"]), stopped)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"resource": "svc__max_itr"}, r"resource='svc__max_itr' is not.*'svc__max_iter'"),
+        ({"resource": "svc__C"}, "resource='svc__C' is in param_distributions too"),
+        ({"resource": "svc__max_iter"}, "The estimator has svc__max_iter=-1; give max_resources"),
+        ({"resource": "svc__kernel", "max_resources": 5}, "resource='svc__kernel' counts nothing"),
+        ({"resource": "folds", "max_resources": 3}, "max_resources=3 with resource='folds'"),
+        ({"resource": "folds", "min_resources": 6}, "min_resources=6 must be between 1 and max_resources=5"),
+        ({"resource": "n_samples", "max_resources": 10**6}, "max_resources=1000000 is more than the 569"),
+        ({"resource": "n_samples", "min_resources": 1}, "min_resources=1 must be between 2 and"),
+        ({"factor": 1}, "factor"),
+    ],
+)
+def test_mistakes_are_said_before_any_fit(settings, message):
+    with pytest.raises(ValueError, match=message):
+        search(**settings).fit(X, y)
