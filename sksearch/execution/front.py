@@ -56,8 +56,12 @@ def n_front_steps(estimator, tuned, options):
     return n_steps
 
 
+def _does_something(step):
+    return step is not None and step != "passthrough"
+
+
 def _is_random(step):
-    if step is None or step == "passthrough":
+    if not _does_something(step):
         return False
     if get_tags(step).non_deterministic and "random_state" not in step.get_params():
         return True
@@ -154,10 +158,16 @@ class FrontFit:
             _num_samples(X),
             np.asarray(test),
             fitted,
-            self.pipeline.transform(X_test),
-            self.pipeline.transform(X_train) if self.return_train_score else None,
+            self._transform(X_test),
+            self._transform(X_train) if self.return_train_score else None,
         )
         return front if len(pickle.dumps(front)) <= _MAX_BYTES / self.n_splits else None
+
+    def _transform(self, X):
+        # Not by the pipeline, which would ask its last step whether it is fitted: that one need not know.
+        for _, step in self.pipeline.steps:
+            X = step.transform(X) if _does_something(step) else X
+        return X
 
     def failure(self, reason):
         """Return the result of a front that can not be fitted."""
