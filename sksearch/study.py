@@ -86,64 +86,62 @@ class Study:
         self._waiting = {}
         self._rows = {}
 
-    def out_of_time(self):
-        """Whether no further trial may begin."""
+    def propose(self):
+        """Return a trial whose next step is to be run; None when there is none, or none for now."""
+        if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
+            return None
+        if (trial := self._contender() or self._new()) is None:
+            return None
+        trial.running = True
+        self._waiting.pop(trial.number, None)
+        if self._journal is not None:
+            self._recall(trial)
+        return trial
+
+    def _out_of_time(self):
         return time.monotonic() > self._deadline
 
-    def propose(self, n):
-        """Return up to n trials whose next step is to be run, none when the search is over."""
-        if self.out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
-            return []
-        proposed = self._contenders(n)
-        stalled = self._patience is not None and self._n_since_best >= self._patience
-        if not stalled:
-            proposed += self._new(min(n - len(proposed), self.n_iter - len(self._trials)))
-        for trial in proposed:
-            trial.running = True
-            self._waiting.pop(trial.number, None)
-        if self._journal is not None:
-            self._recall(proposed)
-        return proposed
-
-    def _contenders(self, n):
-        """Of the trials that wait, return the n most promising of those that have a chance to be the best."""
+    def _contender(self):
+        """Of the trials that wait, return the most promising if it has a chance to be the best."""
         waiting = list(self._waiting.values())
-        if not waiting or not np.isfinite(self._best):  # nothing to compare with
-            return waiting[:n]
+        if not waiting:
+            return None
+        if not np.isfinite(self._best):  # nothing to compare with
+            return waiting[0]
         forecast = self._resource.forecast(np.array(list(self._rows.values())))
         chances = dict(zip(self._rows, racing.chances(*forecast, self._best), strict=True))
-        waiting.sort(key=lambda trial: -chances[trial.number])
-        n_able = sum(chances[trial.number] >= racing.LEAST_CHANCE for trial in waiting)
-        for trial in waiting[n_able:]:
-            trial.models.clear()  # of all that were ever dropped, they could fill the memory
-        return waiting[: min(n, n_able)]
+        for trial in waiting:
+            if chances[trial.number] < racing.LEAST_CHANCE:
+                trial.models.clear()  # of all that were ever dropped, they could fill the memory
+        first = max(waiting, key=lambda trial: chances[trial.number])
+        return first if chances[first.number] >= racing.LEAST_CHANCE else None
 
-    def _new(self, n):
-        """Begin up to n new trials."""
-        first = len(self._trials)
-        while self._queue and len(self._trials) < first + n:
+    def _new(self):
+        """Begin a new trial, None where none is left to begin."""
+        stalled = self._patience is not None and self._n_since_best >= self._patience
+        if stalled or len(self._trials) >= self.n_iter:
+            return None
+        if self._queue:
             params, point = self._queue.pop(next(iter(self._queue)))
-            self._begin(params, point)
             self.optimizer.expect(point)
-        missing = max(0, first + n - len(self._trials))
-        asked = self.optimizer.ask(missing)
-        self.ran_out |= len(asked) < missing
-        for point in asked:
-            self._begin(self._space.decode(point), point)
-        return self._trials[first:]
-
-    def _begin(self, params, point):
+        elif len(asked := self.optimizer.ask(1)):
+            params, point = self._space.decode(asked[0]), asked[0]
+        else:
+            self.ran_out = True
+            return None
         self._trials.append(Trial(len(self._trials), params, point, self._resource.n_steps))
+        return self._trials[-1]
 
-    def _recall(self, proposed):
-        """Give trials the results that the journal has of their next steps."""
-        hits = [self._journal.recall(trial) for trial in proposed]
-        if not any(hits):
-            # The search takes another course than the one recorded (a stream, other workers, another seed):
-            # what was evaluated then is not lost, it comes next.
-            for point in self._journal.unclaimed():
-                params = self._space.decode(point)
-                self._queue.setdefault(self._space.key_of(params), (params, point))
+    def _recall(self, trial):
+        """Give a trial the results that the journal has of its next step."""
+        if self._journal.recall(trial):
+            return
+        # Where trials up to this one are recorded but were not proposed, the search takes another course than
+        # the one recorded (a stream, other workers, another seed): what was evaluated then is not lost, it
+        # comes next.
+        for point in self._journal.passed_over(trial.number):
+            params = self._space.decode(point)
+            self._queue.setdefault(self._space.key_of(params), (params, point))
 
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
@@ -155,15 +153,7 @@ class Study:
         return trial
 
     def report(self, trials):
-        """Take trials back; those that never began, for lack of time, are no candidates."""
-        for trial in trials:
-            if trial.running:  # its step was not run
-                trial.running = False
-                if trial.steps:
-                    self._waiting[trial.number] = trial
-        trials = [trial for trial in trials if trial.steps and trial.number not in self._waiting]
-        if not trials:
-            return
+        """Learn from trials whose step is finished."""
         ended, values = [], []
         for trial in trials:
             value = self._value_of(trial)

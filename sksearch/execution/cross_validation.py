@@ -67,34 +67,22 @@ class CrossValidation:
             self._fronts = fit_fronts(workers, self.estimator, n_steps, shared, train_score)
             workers.share(list(self._fronts.values()))
 
-    def fits(self, trials, n_trials, out_of_time):
-        """Iterate over the fits of the next steps of trials, trial by trial.
+    def fits(self, trial, n_trials):
+        """Iterate over the fits of the next step of a trial.
 
         Parameters
         ----------
-        trials : list of Trial
+        trial : Trial
         n_trials : int
             Most trials of the whole search, for the progress that verbose fits print.
-        out_of_time : callable
-            Asked before each trial but the first; a true answer ends the iteration, so that what was begun
-            is complete.
 
         Yields
         ------
         fit : Fit
         """
-        trials = [trial for trial in trials if trial.running]  # others were recalled from a journal
-        # Made ahead of the fits: they change an object that is being pickled for the workers otherwise.
-        contexts = {
-            (trial.number, fold): self.callbacks.for_fit(self._count(trial, fold))
-            for trial in trials
-            for fold in self.resource.folds(len(trial.steps))
-        }
-        for trial in trials:
-            if trial is not trials[0] and out_of_time():
-                return
+        if trial.running:  # the journal had no results
             for fold in self.resource.folds(len(trial.steps)):
-                yield self._fit(trial, fold, n_trials, contexts[trial.number, fold])
+                yield self._fit(trial, fold, n_trials, self.callbacks.for_fit(self._count(trial, fold)))
 
     def _count(self, trial, fold):
         """Number a fit among all that complete trials would have."""

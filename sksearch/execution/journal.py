@@ -116,7 +116,7 @@ class Journal:
             int(fold): {name: _from_json(name, value) for name, value in result.items()}
             for fold, result in trial["folds"].items()
         }
-        known = point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
+        known = int(trial["number"]), point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
         self._recorded[point.tobytes(), int(trial["step"])] = known
 
     def recall(self, trial):
@@ -124,13 +124,17 @@ class Journal:
         key = trial.point.tobytes(), len(trial.steps)
         if (found := self._recorded.pop(key, None)) is None:
             return False
-        _, folds, trial.wall_time, trial.timed_out = found
+        _, _, folds, trial.wall_time, trial.timed_out = found
         trial.finish_step(folds)
         return True
 
-    def unclaimed(self):
-        """List the points whose results no trial was given yet, in the order in which they were recorded."""
-        return [found[0] for (_, step), found in self._recorded.items() if step == 0]
+    def passed_over(self, number):
+        """List the points that no trial has claimed yet, in the order in which they were recorded.
+
+        None as long as each of them may still come: if all were recorded for trials after this number.
+        """
+        unclaimed = [found[:2] for (_, step), found in self._recorded.items() if step == 0]
+        return [point for _, point in unclaimed] if any(then <= number for then, _ in unclaimed) else []
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.

@@ -8,7 +8,7 @@ trial that was run to its end is at least `LEAST_CHANCE`.
 import numpy as np
 from scipy.special import digamma, polygamma, stdtr
 
-LEAST_CHANCE = 0.05
+LEAST_CHANCE = 0.03
 
 # Prior of the degrees of freedom of a variance among candidates, and how many candidates it is worth.
 _PRIOR_DOF = 4.0

@@ -4,10 +4,10 @@ from numbers import Integral
 
 from joblib import effective_n_jobs
 
-from sksearch.execution.workers import Workers
+from sksearch.execution.executor import Executor
 
 
-class Rounds:
+class Rounds(Executor):
     """Run the trials of a search in rounds.
 
     All results of a round are told to the optimizer in the order of proposal, so that a search is
@@ -38,32 +38,13 @@ class Rounds:
         return f"Rounds(n_points={self.n_points!r}, fit_timeout={self.fit_timeout!r})"
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        """Run trials until the study proposes no more.
-
-        Parameters
-        ----------
-        study : object
-            ``propose(n)`` gives up to n trials whose next step is to be run, none at the end;
-            ``receive(*outcome)`` takes the outcome of one fit, and returns the trial whose step it ends;
-            ``report(trials)`` tells what was learned from them; ``out_of_time()`` says when no further trial
-            may begin.
-        cross_validation : CrossValidation
-            What is run for a trial.
-        n_jobs, pre_dispatch : int or None, int or str
-            As in ``joblib.Parallel``.
-        """
         n_points = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         if n_points == "auto":
             n_points = _fill_workers(effective_n_jobs(n_jobs), cross_validation.resource.n_fits_per_step)
-        with Workers(n_jobs, pre_dispatch, fit_timeout=self.fit_timeout) as workers:
-            cross_validation.prepare(workers)
-            while trials := study.propose(n_points):
-                fits = cross_validation.fits(trials, study.n_iter, study.out_of_time)
-                for outcome in workers.run(fits):
-                    study.receive(*outcome)
-                study.report(trials)
+        options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
+        self._run(study, cross_validation, options, n_points, at_once=False)
 
 
 def _fill_workers(n_workers, n_fits):

@@ -28,7 +28,7 @@ class Workers:
 
     Parameters
     ----------
-    n_jobs, pre_dispatch, batch_size
+    n_jobs, pre_dispatch
         As in ``joblib.Parallel``.
     fit_timeout : float or None
         Seconds after which a fit is interrupted; or, where it is in code that can not be interrupted, its
@@ -37,10 +37,11 @@ class Workers:
         Whether outcomes are needed before all fits are drawn.
     """
 
-    def __init__(self, n_jobs, pre_dispatch, batch_size="auto", fit_timeout=None, one_by_one=False):
+    def __init__(self, n_jobs, pre_dispatch, fit_timeout=None, one_by_one=False):
         if fit_timeout is not None and not (isinstance(fit_timeout, Real) and fit_timeout > 0):
             raise ValueError(f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}.")
-        self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": batch_size}
+        # Batches of joblib's choice would leave workers without work at the end of a round.
+        self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": 1}
         self._fit_timeout = fit_timeout
         self._shared = []
         self._one_by_one = one_by_one
@@ -56,10 +57,6 @@ class Workers:
     def _start(self):
         self._backend = backend_for(self._shared)
         options = self._options | {"backend": self._backend}
-        if self._backend is not None:
-            # Batches of joblib's choice leave workers without work at the end of a round; and the way to a
-            # cluster takes longer than a worker should wait for its next fit.
-            options |= {"batch_size": 1} | ({"pre_dispatch": "2*n_jobs"} if self._one_by_one else {})
         try:
             pool = Parallel(return_as="generator_unordered", **options)
         except ValueError as error:
