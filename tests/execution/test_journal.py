@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -237,6 +238,31 @@ def test_a_full_disk_costs_the_journal_and_not_the_search(tmp_path):
     assert len(full.cv_results_["params"]) == 12
     assert journal.read_bytes().endswith(b"\n")
     same_results(full, search(journal, n_iter=12).fit(X, y))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 32 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk):
+    journal = small_disk / "journal.jsonl"
+    with pytest.warns(UserWarning, match="can not be written .*No space left on device.*goes on without it"):
+        whole = search(journal, n_iter=60, refit=False).fit(X, y)
+    assert len(whole.cv_results_["params"]) == 60
+    n_lines = len(journal.read_text().splitlines())
+    assert journal.read_bytes().endswith(b"\n")
+    roomy = small_disk.parent / "journal.jsonl"
+    roomy.write_bytes(journal.read_bytes())
+    same_results(whole, search(roomy, n_iter=60, refit=False).fit(X, y))
+    assert len(roomy.read_text().splitlines()) == 61 > n_lines
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")

@@ -1,11 +1,16 @@
 """Real faults: workers that die, fits that do not return."""
 
+import contextlib
 import ctypes
 import faulthandler
 import os
 import signal
+import subprocess
 import sys
+import textwrap
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,6 +46,10 @@ class Faulty(ClassifierMixin, BaseEstimator):
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "segfault":
             ctypes.string_at(0)
+        if self.fault == "allocate":
+            hoard = []
+            while True:
+                hoard.append(np.ones(2**21))
         if self.fault == "sleep":
             time.sleep(60)
         if self.fault == "c code":
@@ -67,6 +76,72 @@ def test_workers_that_die_are_rows_and_every_other_candidate_is_evaluated(execut
     assert search.cv_results_["param_fault"].tolist() == faults
     assert search.cv_results_["status"].tolist() == ["ok", "failed", "failed", "failed", "failed"]
     assert search.best_params_ == {"fault": "none"}
+
+
+@pytest.fixture
+def memory_guard():
+    """As the system does when its memory runs out: kills the process that takes most of it."""
+    over = threading.Event()
+
+    def watch():
+        page = os.sysconf("SC_PAGE_SIZE")
+        while not over.wait(0.02):
+            for pid in children():
+                with contextlib.suppress(OSError):
+                    if int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page > 2**30:
+                        os.kill(pid, signal.SIGKILL)
+
+    guard = threading.Thread(target=watch)
+    guard.start()
+    yield
+    over.set()
+    guard.join()
+
+
+def children():
+    """Processes that this one has started, by number."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.usefixtures("memory_guard")
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_a_fit_that_allocates_until_it_is_killed_is_a_row(executor):
+    with pytest.warns(FitFailedWarning, match="worker process of this candidate died"):
+        search = faulty_search(["none", "allocate"], executor, n_jobs=2).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_worker_processes_and_temporary_files_are_gone_afterwards(tmp_path):
+    code = f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        import warnings; warnings.simplefilter("ignore")
+        from test_workers import *
+        X, y = np.ones((3000, 100)), np.arange(3000) % 2  # large enough to go to workers as a file
+        faults = ["none", "exit", "sleep", "segfault"]
+        search = faulty_search(faults, Rounds(fit_timeout=0.5), n_jobs=2).fit(X, y)
+        print(*search.cv_results_["status"], *children())
+    """
+    folders = {name: str(tmp_path) for name in ("TMPDIR", "JOBLIB_TEMP_FOLDER")}
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, env=os.environ | folders, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split()[:4] == ["ok", "failed", "timeout", "failed"], done.stderr
+    until = time.monotonic() + 10  # the last one cleans up after the others
+    while (left := [pid for pid in done.stdout.split()[4:] if is_running(pid)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+    assert not list(tmp_path.iterdir())
+
+
+def is_running(pid):
+    with contextlib.suppress(OSError):  # there is no such process any more, or nobody has waited for it yet
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.mark.parametrize("executor", [Rounds, Stream])
