@@ -64,6 +64,21 @@ class BayesSearchCV(AdaptiveSearchCV):
         `tol`.
     tol : float, default=0.0
         Smallest improvement that counts for `n_iter_no_change`.
+    resource : str, default=None
+        What candidates get bit by bit, so that those without a chance cost little. With "folds" a candidate
+        runs one fold after the other, with "n_samples" all folds on more and more of the training rows, and
+        with the name of a parameter, such as "max_epochs" or "clf__n_estimators", on more and more
+        iterations; an estimator with ``warm_start`` or ``partial_fit`` goes on where it is. A candidate is
+        dropped when its chance to beat the best is below 3 %; the model learns from what was run. See the
+        user guide on resources.
+    min_resources : int or "auto", default="auto"
+        What a candidate gets first: 1 fold; a `factor`-th of a `factor`-th of the samples, at least two of
+        each class per fold; ``max_resources / factor**3`` iterations.
+    max_resources : int or "auto", default="auto"
+        What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
+        own value). With "folds" it is the number of folds.
+    factor : float, default=3
+        How much more samples or iterations each step gives than the one before.
     initial_params : list of dict, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them.
@@ -86,8 +101,11 @@ class BayesSearchCV(AdaptiveSearchCV):
     Attributes
     ----------
     cv_results_ : dict of str to ndarray
-        As in ``GridSearchCV``, in the order of proposal, with three more columns: ``status`` ("ok" or
-        "failed"), ``n_resources`` (folds that were run) and ``wall_time`` (seconds of all its folds).
+        As in ``GridSearchCV``, in the order of proposal, with more columns: ``status`` ("ok", "failed",
+        "timeout", or "stopped" for a candidate that was dropped), ``n_resources`` (how much of the resource
+        it got; folds, where there is none) and ``wall_time`` (seconds of all its fits). With a `resource`,
+        a dropped candidate has NaN for what was not run and ranks after all that were run to their end, and
+        ``partial_test_score`` is the mean score of what was run.
     best_estimator_ : estimator
         The best candidate, refitted on all data. Only with `refit`.
     best_score_ : float
@@ -112,6 +130,10 @@ class BayesSearchCV(AdaptiveSearchCV):
     References
     ----------
     Snoek, Larochelle & Adams, "Practical Bayesian optimization of machine learning algorithms", 2012.
+
+    Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
+
+    Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016.
 
     Examples
     --------
