@@ -1,7 +1,6 @@
 """What joblib's backends for clusters of Dask and Ray need beyond its own."""
 
 import sys
-from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 
 from sksearch._compat import get_active_backend
@@ -27,8 +26,7 @@ def lost_worker_errors():
     """List the errors which say that a worker is gone, by no fault of the code that sent it work."""
     errors = [BrokenProcessPool]
     if distributed := sys.modules.get("distributed"):
-        # Cancelled is what depends on data of which no worker is left.
-        errors += [distributed.KilledWorker, CancelledError]
+        errors.append(distributed.KilledWorker)
     if ray := sys.modules.get("ray"):
         errors += [ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError]
     return tuple(errors)

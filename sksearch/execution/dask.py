@@ -1,11 +1,11 @@
 """joblib's backend for Dask, with data that is sent once, and errors that are heard of."""
 
-import contextlib
-import time
+import warnings
+from pickle import loads
+from uuid import uuid4
 
+from distributed.protocol import pickle
 from joblib._dask import DaskDistributedBackend
-
-_ATTEMPTS = 5
 
 
 def is_dask(backend):
@@ -24,7 +24,7 @@ class DaskBackend(DaskDistributedBackend):
     active : DaskDistributedBackend
         What the user chose.
     shared : list
-        Objects to send to all workers.
+        Objects to send once.
     """
 
     def __init__(self, active, shared):
@@ -39,18 +39,24 @@ class DaskBackend(DaskDistributedBackend):
         self.share(shared)
 
     def share(self, objects):
-        """Send objects to all workers."""
-        futures = self._scatter(objects) if objects else []
-        self.data_futures |= {id(data): future for data, future in zip(objects, futures, strict=True)}
+        """Send objects to the scheduler, as tasks whose results they are.
+
+        Results are made again where scattered data would be lost with the workers that have it.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")
+            for data in objects:
+                key = f"data-{uuid4().hex}"
+                self.data_futures[id(data)] = self.client.submit(loads, pickle.dumps(data), key=key)
         self._alive += objects
 
-    def _scatter(self, objects):
-        # To all workers, since the one that has data may die; which it may also while the data is sent.
-        for _ in range(_ATTEMPTS - 1):
-            with contextlib.suppress(OSError):
-                return self.client.scatter(objects, broadcast=True, hash=False)
-            time.sleep(1)
-        return self.client.scatter(objects, broadcast=True, hash=False)
+    def start_call(self):
+        super().start_call()
+        self.call_data_futures = None  # joblib would scatter all else that is large; it goes with its task
+
+    def stop_call(self):
+        self.call_data_futures = {}  # joblib clears it
+        super().stop_call()
 
     def effective_n_jobs(self, n_jobs):
         # With one worker left joblib would run tasks in this process, also those that kill it.

@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 
 import joblib
 import numpy as np
@@ -22,7 +24,9 @@ from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
 from sksearch.execution.workers import Workers
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")  # distributed needs it as well
 
 X, y = load_iris(return_X_y=True)
 pytestmark = [
@@ -31,21 +35,47 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def client():
+CONFIG = {
+    # The cluster looks this long after it lost a worker whether there is a new one, and stops its nanny for
+    # good if the new one has just died as well.
+    "distributed.deploy.lost-worker-timeout": "1h",
+    "distributed.scheduler.allowed-failures": 1,  # so that a fit which kills all its workers takes less time
+}
+
+
+@contextmanager
+def cluster():
+    """Two workers, of which no process is left in the end."""
+    resource_tracker.ensure_running()  # a process that stays
+    before = set(psutil.Process().children(recursive=True))
     with (
+        dask.config.set(CONFIG),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
         ) as cluster,
         distributed.Client(cluster) as client,
     ):
         yield client
+    _, left = psutil.wait_procs(set(psutil.Process().children(recursive=True)) - before, timeout=10)
+    assert not left
+
+
+@pytest.fixture(scope="module")
+def healthy_cluster():
+    with cluster() as client:
+        yield client
 
 
 @pytest.fixture
-def dask(client):
-    client.wait_for_workers(2, timeout=30)  # the test before may have killed some
+def on_dask(healthy_cluster):
     with joblib.parallel_config(backend="dask"):
+        yield
+
+
+@pytest.fixture
+def on_own_dask():
+    """A cluster for a test that kills its workers."""
+    with cluster() as client, joblib.parallel_config(backend="dask"):
         yield client
 
 
@@ -59,9 +89,6 @@ class Faulty(ClassifierMixin, BaseEstimator):
             self.began.touch()
             time.sleep(0.1)
         if self.fault == "exit":
-            time.sleep(
-                0.5
-            )  # Dask's nanny does not replace a worker that dies before the nanny knows it started
             os._exit(3)
         if self.fault == "raise":
             raise RuntimeError("as told")
@@ -87,7 +114,7 @@ class Text(str):
 @pytest.mark.parametrize(
     "kind", [np.asarray, sparse.csr_matrix, pd.DataFrame], ids=lambda kind: kind.__name__
 )
-def test_rounds_on_a_cluster_give_what_one_process_gives(dask, kind):
+def test_rounds_on_a_cluster_give_what_one_process_gives(on_dask, kind):
     def search():
         return BayesSearchCV(
             LogisticRegression(max_iter=1000),
@@ -106,7 +133,7 @@ def test_rounds_on_a_cluster_give_what_one_process_gives(dask, kind):
 
 
 @pytest.mark.parametrize("executor", [Rounds(), Stream()], ids=repr)
-def test_data_is_sent_once_even_where_joblib_would_send_it_with_every_task(dask, executor):
+def test_data_is_sent_once_even_where_joblib_would_send_it_with_every_task(on_dask, executor):
     texts = [Text(f"text {i}") for i in range(60)]  # a list has no weak references
     space = {"random_state": (0, 10**6)}
     for n_iter in (3, 12):
@@ -114,12 +141,12 @@ def test_data_is_sent_once_even_where_joblib_would_send_it_with_every_task(dask,
         search = BayesSearchCV(DummyClassifier(), space, n_iter=n_iter, cv=3, refit=False, executor=executor)
         search.fit(texts, np.arange(60) % 2)
         assert search.cv_results_["status"].tolist() == ["ok"] * n_iter
-        assert Text.n_pickled <= 2 * len(texts)  # once per worker
+        assert Text.n_pickled == len(texts)  # to the scheduler
 
 
 @pytest.mark.parametrize("executor", [Rounds(), Stream()], ids=repr)
-def test_a_worker_that_is_killed_costs_no_candidate(dask, executor, tmp_path):
-    pids = list(dask.run(os.getpid).values())
+def test_a_worker_that_is_killed_costs_no_candidate(on_own_dask, executor, tmp_path):
+    pids = list(on_own_dask.run(os.getpid).values())
     began = tmp_path / "began"
 
     def kill():
@@ -136,17 +163,30 @@ def test_a_worker_that_is_killed_costs_no_candidate(dask, executor, tmp_path):
     assert search.cv_results_["status"].tolist() == ["ok"] * 4
 
 
-@pytest.mark.parametrize("executor", [Rounds(n_points=3), Stream()], ids=repr)
-def test_a_fit_that_kills_its_workers_is_a_row_and_every_other_candidate_is_evaluated(dask, executor):
+def test_a_fit_that_kills_its_workers_is_a_row_and_every_other_candidate_is_evaluated(on_own_dask):
     with pytest.warns(FitFailedWarning, match="worker process of this candidate died"):
         search = BayesSearchCV(
-            Faulty(), {"fault": ["none", "exit", "raise", "a"]}, cv=2, refit=False, executor=executor
+            Faulty(), {"fault": ["none", "exit", "raise", "a"]}, cv=2, refit=False, executor=Stream()
         ).fit(X, y)
     assert search.cv_results_["status"].tolist() == ["ok", "failed", "failed", "ok"]
 
 
+def test_each_fit_is_blamed_for_what_it_did_itself(on_own_dask):
+    executor = Rounds(n_points=6, fit_timeout=0.3)
+    with pytest.warns(FitFailedWarning):
+        search = BayesSearchCV(
+            Faulty(),
+            {"fault": ["sleep", "none", "exit", "raise", "a", "b"]},
+            cv=2,
+            refit=False,
+            executor=executor,
+        ).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["timeout", "ok", "failed", "failed", "ok", "ok"]
+
+
 @pytest.mark.parametrize("same_disk", [True, False])
-def test_a_fit_that_does_not_return_is_a_row(dask, same_disk, monkeypatch):
+def test_a_fit_that_does_not_return_is_a_row(on_own_dask, same_disk, monkeypatch):
+    on_own_dask.cluster.scheduler.allowed_failures = 0  # each takes the time limit
     if not same_disk:
         task = Workers._task
         monkeypatch.setattr(
