@@ -131,7 +131,7 @@ def main():
     options = parser.parse_args()
     with on_dask() if options.dask else on_loky():
         print(
-            f"{options.n_iter} candidates x 5 folds of 50 ms, 2 workers: time beyond the sum of fits / workers"
+            f"{options.n_iter} candidates x 5 folds of 50 ms, 2 workers: time beyond sum of fits / workers"
         )
         overhead(options.n_iter)
         print("24 sleepers of heavy-tailed duration x 2 folds, 2 workers: time / lower bound, per draw")

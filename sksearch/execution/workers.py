@@ -2,12 +2,14 @@
 
 import contextlib
 import faulthandler
+import gc
 import os
 import platform
 import signal
 import tempfile
 import threading
 import time
+from functools import cache
 from numbers import Real
 from pathlib import Path
 
@@ -208,9 +210,20 @@ def _this_process():
     return platform.node(), os.getpid()
 
 
+@cache
+def _spare_collector():
+    """Take what a worker has imported out of the garbage collector's sight, once.
+
+    Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
+    """
+    gc.freeze()
+
+
 def _limited(seconds, search_process, report, fit, **shared):
     """Run a fit in a worker, for at most so many seconds; a watchdog that ends the worker leaves a report."""
     fit.shared = shared
+    if _this_process() != search_process and threading.current_thread() is threading.main_thread():
+        _spare_collector()
     if seconds is None:
         return fit.run()
     start = time.perf_counter()
