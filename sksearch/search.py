@@ -308,7 +308,8 @@ class AdaptiveSearchCV(BaseSearchCV):
     def _freeze_splits(self, X, y, split_params):
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **split_params)
-        splits = list(self._checked_cv_orig.split(X, y, **split_params))
+        split = self._checked_cv_orig.split(X, y, **split_params)
+        splits = [(_row_numbers(train), _row_numbers(test)) for train, test in split]
         if not splits:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         if len(splits) != self.n_splits_:
@@ -372,7 +373,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         ]
         candidates = [trial.params | resource.shown(len(trial.steps) - 1) for trial in trials]
         with _WARNINGS_LOCK, warnings.catch_warnings():
-            if nothing in table or any(result["fit_error"] is not None for result in out):
+            if any(result is nothing or result["fit_error"] is not None for result in table):
                 # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
             results = self._format_results(candidates, self.n_splits_, table)
@@ -416,6 +417,12 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
+
+
+def _row_numbers(rows):
+    """Turn a mask, which some splits are made of, into row numbers."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
 
 
 def _without_infinity(scores):

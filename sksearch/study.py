@@ -197,13 +197,14 @@ class Study:
         """Keep what was finished when the user interrupts; return whether that is anything."""
         reported = {trial.number for trial in self.finished}
         self.report([trial for trial in self._trials if trial.steps and trial.number not in reported])
-        if any(trial.complete for trial in self.finished):
-            warnings.warn(
-                f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
-                "the best of them is kept.",
-                stacklevel=4,
-            )
-        return bool(self.finished)
+        if not any(trial.complete for trial in self.finished):
+            return False
+        warnings.warn(
+            f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
+            "the best of them is kept.",
+            stacklevel=4,
+        )
+        return True
 
     def _value_of(self, trial):
         scores = trial.folds[0]["test_scores"]

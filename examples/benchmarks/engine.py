@@ -130,9 +130,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=3, help="draws of the heavy tail (default: 3)")
     options = parser.parse_args()
     with on_dask() if options.dask else on_loky():
-        print(
-            f"{options.n_iter} candidates x 5 folds of 50 ms, 2 workers: time beyond sum of fits / workers"
-        )
+        print(f"{options.n_iter} candidates x 5 folds of 50 ms, 2 workers: time beyond sum of fits / workers")
         overhead(options.n_iter)
         print("24 sleepers of heavy-tailed duration x 2 folds, 2 workers: time / lower bound, per draw")
         heavy_tail(options.seeds)

@@ -122,6 +122,11 @@ def test_training_rows_are_not_taken_for_what_the_fit_made_of_them(monkeypatch):
     same_scores(monkeypatch, pipeline(TargetEncoder(random_state=0)), SPACE, data, y)
 
 
+def test_folds_may_be_masks(monkeypatch):
+    masks = [(np.arange(len(X)) % 3 != fold, np.arange(len(X)) % 3 == fold) for fold in range(3)]
+    same_scores(monkeypatch, pipeline(StandardScaler()), SPACE, X, y, cv=masks)
+
+
 def test_searches_without_a_target(monkeypatch):
     estimator = make_pipeline(StandardScaler(), KMeans(random_state=0, n_init=2))
     same_scores(monkeypatch, estimator, {"kmeans__n_clusters": (2, 9)}, X, None)

@@ -51,6 +51,13 @@ def test_racing_drops_candidates_and_shows_what_was_run(executor, n_jobs):
     assert fitted.score(X, y) > 0.95
 
 
+def test_folds_may_be_masks():
+    masks = [(np.arange(len(X)) % 3 != fold, np.arange(len(X)) % 3 == fold) for fold in range(3)]
+    rows = [(np.flatnonzero(train), np.flatnonzero(test)) for train, test in masks]
+    one, other = (search(resource="n_samples", n_iter=5, cv=cv).fit(X, y).cv_results_ for cv in (masks, rows))
+    np.testing.assert_array_equal(one["mean_test_score"], other["mean_test_score"])
+
+
 def test_what_was_run_to_the_end_has_the_scores_of_cross_validation():
     for resource in ("folds", "n_samples"):
         fitted = search(resource=resource).fit(X, y)
