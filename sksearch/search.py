@@ -30,6 +30,7 @@ from sksearch._compat import (
 from sksearch._messages import did_you_mean
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
+from sksearch.results import tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
 from sksearch.study import Study
@@ -359,31 +360,17 @@ class AdaptiveSearchCV(BaseSearchCV):
         if callable(self.scoring):
             _insert_error_scores(out, self.error_score)
         for result in out:
-            result["test_scores"] = _without_infinity(result["test_scores"])
+            result["test_scores"] = without_infinity(result["test_scores"])
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
             metric = self.refit
-        # A trial that was stopped has nothing to show for the folds it did not finish.
-        nothing = _blank(out[0])
-        table = [
-            trial.folds.get(fold, nothing) if trial.failed or resource.finished(trial, fold) else nothing
-            for trial in trials
-            for fold in range(self.n_splits_)
-        ]
-        candidates = [trial.params | resource.shown(len(trial.steps) - 1) for trial in trials]
+        params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
         with _WARNINGS_LOCK, warnings.catch_warnings():
-            if any(result is nothing or result["fit_error"] is not None for result in table):
+            if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
                 # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
-            results = self._format_results(candidates, self.n_splits_, table)
-        results["status"] = np.array([trial.status(study.metric) for trial in trials], dtype=object)
-        results["n_resources"] = np.array([resource.amounts[len(trial.steps) - 1] for trial in trials])
-        results["wall_time"] = np.array([trial.wall_time for trial in trials])
-        if resource.n_steps > 1:
-            scores = [trial.value(study.metric) for trial in trials]
-            results["partial_test_score"] = np.where(np.isfinite(scores), scores, np.nan)
-        return results, metric
+            return self._format_results(params, self.n_splits_, table) | columns, metric
 
     def _raise_if_all_failed(self, trials, out, metric):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
@@ -423,20 +410,3 @@ def _row_numbers(rows):
     """Turn a mask, which some splits are made of, into row numbers."""
     rows = np.asarray(rows)
     return np.flatnonzero(rows) if rows.dtype == bool else rows
-
-
-def _without_infinity(scores):
-    """Replace infinite scores by NaN, which ranks last: a failure may not win."""
-    if isinstance(scores, dict):
-        return {name: _without_infinity(score) for name, score in scores.items()}
-    return np.nan if np.isinf(scores) else scores
-
-
-def _blank(result):
-    """Return a result like this one, of a fit that was not run."""
-
-    def nan(score):
-        return dict.fromkeys(score, np.nan) if isinstance(score, dict) else np.nan
-
-    numbers = {name: nan(value) for name, value in result.items() if name.endswith(("_scores", "_time"))}
-    return result | numbers | {"fit_error": None}

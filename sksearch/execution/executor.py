@@ -1,17 +1,19 @@
 """What all ways of running trials share."""
 
 import threading
+from abc import ABC, abstractmethod
 
 from sksearch.execution.workers import Workers
 
 
-class Executor:
+class Executor(ABC):
     """Draws trials from a study as workers become free, and tells it what became of them.
 
     The base class of :class:`Rounds` and :class:`Stream`, which differ in how many trials are drawn before
     the study learns from them.
     """
 
+    @abstractmethod
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         """Run trials until the study proposes no more.
 
@@ -26,7 +28,6 @@ class Executor:
         n_jobs, pre_dispatch : int or None, int or str
             As in ``joblib.Parallel``.
         """
-        raise NotImplementedError
 
     def _run(self, study, cross_validation, workers_options, n_points, at_once):
         """Run trials, `n_points` between two looks at the results, or learn `at_once` from each."""

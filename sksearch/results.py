@@ -1,0 +1,63 @@
+"""From trials to the columns of ``cv_results_``."""
+
+import numpy as np
+
+
+def tabulate(trials, resource, n_splits, metric):
+    """Arrange trials as scikit-learn formats them, with the columns that it does not have.
+
+    Parameters
+    ----------
+    trials : list of Trial
+        Of each, at least one step was finished.
+    resource : AllAtOnce
+        What their steps were.
+    n_splits : int
+        Number of folds.
+    metric : str or None
+        The score that was optimised.
+
+    Returns
+    -------
+    params : list of dict
+        Parameter setting of each trial.
+    table : list of dict
+        Result of each fold of each trial; a trial that was stopped has nothing to show where it did not get
+        as far as a complete one.
+    columns : dict of str to ndarray
+        Columns beside those of scikit-learn.
+    """
+    steps = [len(trial.steps) - 1 for trial in trials]
+    params = [trial.params | resource.shown(step) for trial, step in zip(trials, steps, strict=True)]
+    nothing = _blank(next(iter(trials[0].folds.values())))
+    table = []
+    for trial in trials:
+        folds = trial.folds
+        counts = [trial.failed or resource.finished(trial, fold) for fold in range(n_splits)]
+        table += [folds.get(fold, nothing) if counts[fold] else nothing for fold in range(n_splits)]
+    columns = {
+        "status": np.array([trial.status(metric) for trial in trials], dtype=object),
+        "n_resources": np.array([resource.amounts[step] for step in steps]),
+        "wall_time": np.array([trial.wall_time for trial in trials]),
+    }
+    if resource.n_steps > 1:
+        scores = [trial.value(metric) for trial in trials]
+        columns["partial_test_score"] = np.where(np.isfinite(scores), scores, np.nan)
+    return params, table, columns
+
+
+def _blank(result):
+    """Return a result like this one, of a fit that was not run."""
+
+    def nan(score):
+        return dict.fromkeys(score, np.nan) if isinstance(score, dict) else np.nan
+
+    numbers = {name: nan(value) for name, value in result.items() if name.endswith(("_scores", "_time"))}
+    return result | numbers | {"fit_error": None}
+
+
+def without_infinity(scores):
+    """Replace infinite scores by NaN, which ranks last: a failure may not win."""
+    if isinstance(scores, dict):
+        return {name: without_infinity(score) for name, score in scores.items()}
+    return np.nan if np.isinf(scores) else scores
