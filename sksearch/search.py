@@ -10,7 +10,6 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_random_state, indexable
 
@@ -27,7 +26,7 @@ from sksearch._compat import (
     _num_samples,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch._messages import did_you_mean
+from sksearch._messages import check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
 from sksearch.results import tabulate, without_infinity
@@ -177,7 +176,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         """
         deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
         # -- prepare
-        self._check_scoring_names()
+        check_scoring_names(self.scoring)
         executor = self._make_executor()
         scorers, metric = self._get_scorers()
         X, y = indexable(X, y)
@@ -273,14 +272,6 @@ class AdaptiveSearchCV(BaseSearchCV):
         return self
 
     # -- prepare -----------------------------------------------------------------------------------
-
-    def _check_scoring_names(self):
-        given = list(self.scoring.values()) if isinstance(self.scoring, dict) else self.scoring
-        names = get_scorer_names()
-        for name in [given] if isinstance(given, str) else given if isinstance(given, (list, tuple)) else []:
-            if isinstance(name, str) and name not in names:
-                hint = did_you_mean(name, names, "see sklearn.metrics.get_scorer_names().")
-                raise ValueError(f"scoring={name!r} is not the name of a scorer; {hint}")
 
     def _make_executor(self):
         if isinstance(self.executor, type):
