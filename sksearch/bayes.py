@@ -69,16 +69,18 @@ class BayesSearchCV(AdaptiveSearchCV):
         runs one fold after the other, with "n_samples" all folds on more and more of the training rows, and
         with the name of a parameter, such as "max_epochs" or "clf__n_estimators", on more and more
         iterations; an estimator with ``warm_start`` or ``partial_fit`` goes on where it is. A candidate is
-        dropped when its chance to beat the best is below 3 %; the model learns from what was run. See the
-        user guide on resources.
+        dropped when its chance to beat the best is below 3 %, or, with samples and iterations, when it is not
+        among the best ``1 / factor`` that got as far; the model learns from what was run. See the user guide
+        on resources.
     min_resources : int or "auto", default="auto"
-        What a candidate gets first: 1 fold; a `factor`-th of a `factor`-th of the samples, at least two of
-        each class per fold; ``max_resources / factor**3`` iterations.
+        What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least
+        two of each class per fold.
     max_resources : int or "auto", default="auto"
         What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
         own value). With "folds" it is the number of folds.
     factor : float, default=3
-        How much more samples or iterations each step gives than the one before.
+        Each step gives `factor` times the samples or iterations of the one before, to the best
+        ``1 / factor`` of the candidates.
     initial_params : list of dict, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them.
@@ -133,7 +135,7 @@ class BayesSearchCV(AdaptiveSearchCV):
 
     Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
 
-    Jamieson & Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", 2016.
+    Li et al., "A system for massively parallel hyperparameter tuning", 2020.
 
     Examples
     --------

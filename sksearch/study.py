@@ -108,13 +108,15 @@ class Study:
             return None
         if not np.isfinite(self._best):  # nothing to compare with
             return waiting[0]
-        forecast = self._resource.forecast(np.array(list(self._rows.values())))
-        chances = dict(zip(self._rows, racing.chances(*forecast, self._best), strict=True))
+        rows = np.array(list(self._rows.values()))
+        chances = racing.chances(*self._resource.forecast(rows), self._best)
+        goes_on = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
+        chances = dict(zip(self._rows, np.where(goes_on, chances, -1.0), strict=True))
         for trial in waiting:
-            if chances[trial.number] < racing.LEAST_CHANCE:
+            if chances[trial.number] < 0:
                 trial.models.clear()  # of all that were ever dropped, they could fill the memory
         first = max(waiting, key=lambda trial: chances[trial.number])
-        return first if chances[first.number] >= racing.LEAST_CHANCE else None
+        return first if chances[first.number] >= 0 else None
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""

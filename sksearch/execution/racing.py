@@ -2,7 +2,8 @@
 
 Two forecasts say what a trial would score if it were run to its end, and how sure that is: one from some
 of its folds, one from less than all samples or iterations. A trial goes on while its chance to beat the best
-trial that was run to its end is at least `LEAST_CHANCE`.
+trial that was run to its end is at least `LEAST_CHANCE`; with samples or iterations it also has to be among
+the best that got as far.
 """
 
 import numpy as np
@@ -34,6 +35,30 @@ def chances(mean, variance, dof, best):
     """
     std = np.sqrt(np.maximum(variance, np.finfo(float).tiny))
     return stdtr(dof, np.clip((mean - best) / std, -1e300, 1e300))
+
+
+def among_best(values, factor):
+    """Say which trials are among the best ``1 / factor`` of all that got as far (successive halving).
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_rungs)
+        NaN for rungs that were not reached.
+    factor : float
+
+    Returns
+    -------
+    among : ndarray of bool, shape (n,)
+
+    References
+    ----------
+    Li et al., "A system for massively parallel hyperparameter tuning", 2020, algorithm 2.
+    """
+    reached = np.isfinite(values).sum(axis=1) - 1
+    latest = values[np.arange(len(values)), reached]
+    rungs = values[:, reached]  # column i: what all trials scored at the rung of trial i
+    better = (rungs > latest).sum(axis=0)
+    return better < np.ceil(np.isfinite(rungs).sum(axis=0) / factor)
 
 
 def forecast_from_folds(scores):

@@ -77,6 +77,10 @@ class AllAtOnce:
 
     forecast = staticmethod(racing.forecast_from_rungs)
 
+    def among_best(self, rows):
+        """Say which trials, by their rows, are good enough among those that got as far."""
+        return np.full(len(rows), True)
+
 
 class Folds(AllAtOnce):
     """Folds one by one, after the first `min_resources` together."""
@@ -99,7 +103,22 @@ class Folds(AllAtOnce):
     forecast = staticmethod(racing.forecast_from_folds)
 
 
-class Samples(AllAtOnce):
+class Rungs(AllAtOnce):
+    """All folds in every step, with more of something each time: the base of `Samples` and `Iterations`.
+
+    Only the best ``1 / factor`` of the trials that reach a rung go on to the next (successive halving).
+    """
+
+    def __init__(self, n_splits, amounts, factor):
+        super().__init__(n_splits)
+        self.amounts = amounts
+        self._factor = factor
+
+    def among_best(self, rows):
+        return racing.among_best(rows, self._factor)
+
+
+class Samples(Rungs):
     """More and more of the training rows of every fold; all are scored on its whole test set.
 
     Each step has the rows of the one before and more, in the proportions of the classes. Which ones does not
@@ -109,9 +128,8 @@ class Samples(AllAtOnce):
     name = "n_samples"
     all_rows = False
 
-    def __init__(self, n_splits, amounts, n_samples, strata):
-        super().__init__(n_splits)
-        self.amounts = amounts
+    def __init__(self, n_splits, amounts, factor, n_samples, strata):
+        super().__init__(n_splits, amounts, factor)
         self._n_samples = n_samples
         self._strata = strata
         self._orders = {}
@@ -126,13 +144,12 @@ class Samples(AllAtOnce):
         return np.asarray(train)[np.sort(self._orders[fold][:n_rows])]
 
 
-class Iterations(AllAtOnce):
+class Iterations(Rungs):
     """More and more iterations: epochs, trees, steps of a solver. Estimators that can go on do."""
 
-    def __init__(self, n_splits, name, amounts):
-        super().__init__(n_splits)
+    def __init__(self, n_splits, name, amounts, factor):
+        super().__init__(n_splits, amounts, factor)
         self.name = name
-        self.amounts = amounts
 
     def iterations(self, step):
         return self.name, self.amounts[step - 1] if step else 0, self.amounts[step]
@@ -195,7 +212,7 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
             raise ValueError(f"resource={name!r} counts nothing: it is {own!r}; name a number of iterations.")
         if not isinstance(most, Integral) or most < 1:
             raise ValueError(f"The estimator has {name}={own!r}; give max_resources, the most to spend.")
-        first = max(1, round(most / factor**3))
+        first = max(1, round(most / factor**2))
     if min_resources != "auto":
         if not least <= min_resources <= most:
             raise ValueError(
@@ -206,8 +223,8 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
     if name == "folds":
         return Folds(n_splits, first)
     if name == "n_samples":
-        return Samples(n_splits, _rungs(first, most, factor), n_samples, strata)
-    return Iterations(n_splits, name, _rungs(first, most, factor))
+        return Samples(n_splits, _rungs(first, most, factor), factor, n_samples, strata)
+    return Iterations(n_splits, name, _rungs(first, most, factor), factor)
 
 
 def _padded(values, width):

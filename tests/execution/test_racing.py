@@ -98,3 +98,9 @@ def test_rungs_learn_how_much_is_still_to_come():
     assert mean[-1] > 0.9
     values[-1, 0] = -5.0
     assert racing.chances(*racing.forecast_from_rungs(values), 1.1)[-1] < racing.LEAST_CHANCE
+
+
+def test_the_best_of_each_rung_go_on():
+    nan = np.nan
+    values = np.array([[3.0, 1.0, 9.0], [2.0, 2.0, nan], [1.0, nan, nan], [4.0, nan, nan], [0.0, nan, nan]])
+    assert racing.among_best(values, factor=2).tolist() == [True, True, False, True, False]
