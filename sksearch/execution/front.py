@@ -61,8 +61,11 @@ def _does_something(step):
 
 
 def _is_random(step):
+    """Whether fits of this step may differ, as far as it says."""
     if not _does_something(step):
         return False
+    if not hasattr(step, "get_params") or not hasattr(step, "__sklearn_tags__"):
+        return True  # nothing is known of it
     if get_tags(step).non_deterministic and "random_state" not in step.get_params():
         return True
     params = step.get_params(deep=True).items()

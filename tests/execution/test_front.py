@@ -185,6 +185,21 @@ def test_random_steps_end_the_front():
     assert n_front_fits(estimator) == 3
 
 
+class NoEstimator:
+    """Has what a pipeline needs, and no more."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+
+def test_steps_that_say_nothing_of_themselves_end_the_front(monkeypatch):
+    same_scores(monkeypatch, pipeline(StandardScaler(), NoEstimator()), SPACE, X, y)
+    assert n_front_fits(pipeline(NoEstimator(), Counted())) == every_time
+
+
 def test_fits_get_their_parameters(monkeypatch):
     weight = np.where(y == 1, 1.0, 1e-3)
     estimator = pipeline(StandardScaler())
