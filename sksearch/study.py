@@ -108,7 +108,7 @@ class Study:
             return None
         if not np.isfinite(self._best):  # nothing to compare with
             return waiting[0]
-        rows = np.array(list(self._rows.values()))
+        rows = self._table()
         chances = racing.chances(*self._resource.forecast(rows), self._best)
         goes_on = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
         chances = dict(zip(self._rows, np.where(goes_on, chances, -1.0), strict=True))
@@ -117,6 +117,9 @@ class Study:
                 trial.models.clear()  # of all that were ever dropped, they could fill the memory
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
+
+    def _table(self):
+        return np.array(list(self._rows.values()))
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""
@@ -190,7 +193,7 @@ class Study:
     def _tell_forecasts(self):
         """Tell the optimizer what is expected of the trials that wait, and how uncertain it is."""
         if self._waiting and np.isfinite(self._best):
-            mean, variance, _ = self._resource.forecast(np.array(list(self._rows.values())))
+            mean, variance, _ = self._resource.forecast(self._table())
             rows = [i for i, number in enumerate(self._rows) if number in self._waiting]
             points = [self._waiting[number].point for number in self._rows if number in self._waiting]
             self.optimizer.tell(points, mean[rows], variance[rows])

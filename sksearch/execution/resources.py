@@ -71,12 +71,6 @@ class AllAtOnce:
         """Whether a trial's result of a fold is the one that counts in the end."""
         return trial.complete
 
-    def row(self, scores):
-        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
-        return _padded([np.mean(step) for step in scores], self.n_steps)
-
-    forecast = staticmethod(racing.forecast_from_rungs)
-
     def among_best(self, rows):
         """Say which trials, by their rows, are good enough among those that got as far."""
         return np.full(len(rows), True)
@@ -98,6 +92,7 @@ class Folds(AllAtOnce):
         return fold in trial.folds
 
     def row(self, scores):
+        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
         return _padded([score for step in scores for score in step], self.n_splits)
 
     forecast = staticmethod(racing.forecast_from_folds)
@@ -113,6 +108,12 @@ class Rungs(AllAtOnce):
         super().__init__(n_splits)
         self.amounts = amounts
         self._factor = factor
+
+    def row(self, scores):
+        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
+        return _padded([np.mean(step) for step in scores], self.n_steps)
+
+    forecast = staticmethod(racing.forecast_from_rungs)
 
     def among_best(self, rows):
         return racing.among_best(rows, self._factor)
