@@ -6,13 +6,23 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
+from sksearch.optimizers.density import sample_like_best
 from sksearch.optimizers.gp import GaussianProcess
 from sksearch.optimizers.random import RandomOptimizer
 
-# Points among which the acquisition is first looked at: spread out, and around the best known ones.
+# Points from which the acquisition is climbed: spread out, and around the best known ones.
 _N_SPREAD = 512
 _N_AROUND = 256
 _N_INCUMBENTS = 5
+
+# Every so many proposals are chosen from this few, drawn like the better ones, and not climbed.
+_SAMPLED = 2
+_N_SAMPLED = 16
+
+# Most points the model's hyperparameters are fitted to, and most it is conditioned on: beyond, time grows
+# with the square and the cube of the number, and what is learned hardly does.
+_MOST_FITTED = 250
+_MOST_CONDITIONED = 1500
 
 # Beyond this many units from the best, worse makes no difference: an outlier costs no more than a failure.
 _HOPELESS = 1e3
@@ -54,10 +64,15 @@ class BayesianOptimizer(RandomOptimizer):
 
     The first `n_initial_points` points come from a Sobol sequence. Then each proposal maximises an
     acquisition function over a Gaussian process fitted to all values told, on a scale that stretches the
-    differences between the good ones. Every fifth proposal aims for a large improvement instead of any,
-    so that the search does not stay on a plateau of equal scores (Jones, 2001, on several targets). Points
-    that are pending enter the model with their predicted value, so that several can be asked for at once.
-    Failures count as the worst value seen.
+    differences between the good ones. Points that are pending enter the model with their predicted value,
+    so that several can be asked for at once. Failures count as the worst value seen.
+
+    A model that is wrong can keep a search where it is, on a plateau of equal scores or in the corners of
+    the cube, where it is always uncertain. Two things help. Every fifth proposal aims for a large
+    improvement instead of any (Jones, 2001, on several targets). And every second one is the best, by the
+    acquisition function, of only a few points drawn from a density of the better points told (Bergstra et
+    al., 2011): what the model prefers among a few plausible points depends less on its mistakes than its
+    maximum over the whole cube does.
 
     Parameters
     ----------
@@ -74,6 +89,7 @@ class BayesianOptimizer(RandomOptimizer):
     References
     ----------
     Jones, Schonlau & Welch, "Efficient global optimization of expensive black-box functions", 1998.
+    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
     Jones, "A taxonomy of global optimization methods based on response surfaces", 2001, section 6.
     Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
     """
@@ -85,7 +101,7 @@ class BayesianOptimizer(RandomOptimizer):
         self.n_initial_points = n_initial_points
         self.acquisition = acquisition
         self._gp = GaussianProcess(space.ordered)
-        self._n_fitted = 0
+        self._n_restarted = 0
 
     def _propose(self):
         if len(self._told) + len(self._pending) < self.n_initial_points:
@@ -96,20 +112,26 @@ class BayesianOptimizer(RandomOptimizer):
         with _one_thread:
             self._update_model()
             incumbent = self._gp.predict(self.points)[0].max()
-            if (len(self._told) + len(self._pending)) % _AMBITIOUS == 0:
+            turn = len(self._told) + len(self._pending)
+            if turn % _AMBITIOUS == 0:
                 incumbent += 1.0
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
+            if turn % _SAMPLED == 0:
+                sampled = sample_like_best(self.space, self.points, self.values, _N_SAMPLED, self.rng)
+                return sampled[np.argsort(-acquisition(sampled), kind="stable")]
             return maximize(acquisition, self.space, self._candidates())
 
     def _update_model(self):
         y, noise = standardize(self.values, self.noise)
         n = len(y)
-        # Hyperparameters settle: with many points they are fitted again only when a tenth is new.
-        if n > 1.1 * self._n_fitted or n < 50:
-            self._gp.fit(self.points, y, noise)
-            self._n_fitted = n
-        else:
-            self._gp.condition(self.points, y, noise)
+        # Hyperparameters settle: they are fitted from scratch, and with many points fitted at all, only when
+        # a tenth of the points is new.
+        if (restart := n > 1.1 * self._n_restarted) or n < 50:
+            rows = representative(y, _MOST_FITTED)
+            self._gp.fit(self.points[rows], y[rows], noise[rows], restart=restart)
+            self._n_restarted = n if restart else self._n_restarted
+        rows = representative(y, _MOST_CONDITIONED)
+        self._gp.condition(self.points[rows], y[rows], noise[rows])
         if self._pending:
             self._gp.fantasize(np.array(list(self._pending.values())))
 
@@ -126,6 +148,15 @@ class BayesianOptimizer(RandomOptimizer):
         moved = np.where(self.space.ordered, moved, np.where(redrawn < 0.3, spread[:_N_AROUND], around))
         moved = np.where(self.rng.random(shape) < 0.5, moved, around)
         return np.vstack([spread, self.space.snap(moved)])
+
+
+def representative(y, n):
+    """Rows of at most n values: the n / 2 best, and of the others every so many; ndarray of int, in order."""
+    if len(y) <= n:
+        return np.arange(len(y))
+    order = np.argsort(-y, kind="stable")
+    others = np.linspace(n // 2, len(y) - 1, n - n // 2).round().astype(int)
+    return np.sort(np.concatenate([order[: n // 2], order[others]]))
 
 
 def standardize(values, noise):

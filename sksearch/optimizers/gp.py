@@ -77,7 +77,7 @@ class GaussianProcess:
 
     # -- fitting -----------------------------------------------------------------------------------
 
-    def fit(self, X, y, noise=0.0, *, max_iter=30):
+    def fit(self, X, y, noise=0.0, *, restart=True, max_iter=30):
         """Fit the hyperparameters to data, starting from the current ones, and condition on them.
 
         Parameters
@@ -87,6 +87,8 @@ class GaussianProcess:
             Values with mean about 0 and variance about 1.
         noise : float or ndarray of shape (n,), default=0.0
             Known variance of each value, in addition to the fitted one.
+        restart : bool, default=True
+            Whether to start from the prior's mean as well: the last optimum may have become a poor local one.
         max_iter : int, default=30
             Most steps of L-BFGS-B per start.
 
@@ -95,8 +97,7 @@ class GaussianProcess:
         self : GaussianProcess
         """
         differences = self._differences(X)
-        # A second start, from the prior: the last optimum may have become a poor local one.
-        starts = [self.theta, self._prior_mean]
+        starts = [self.theta, self._prior_mean] if restart else [self.theta]
         bounds = list(
             zip(
                 self._prior_mean - 4 * self._prior_std,
@@ -214,26 +215,30 @@ class GaussianProcess:
         variance = signal - np.einsum("ij,ij->j", half, half)
         return self._alpha @ kernel, np.sqrt(np.maximum(variance, 1e-12 * signal))
 
-    def predict_gradient(self, x):
-        """Posterior mean and standard deviation at one point, with their gradients.
+    def predict_gradient(self, X):
+        """Posterior mean and standard deviation at points, with their gradients.
 
         Parameters
         ----------
-        x : ndarray of shape (d,)
+        X : ndarray of shape (m, d)
 
         Returns
         -------
-        mean, std : float
-        mean_gradient, std_gradient : ndarray of shape (d,)
+        mean, std : ndarray of shape (m,)
+        mean_gradient, std_gradient : ndarray of shape (m, d)
             Zero along categorical coordinates.
         """
         lengthscales, signal, _ = self._unpack(self.theta)
-        kernel, slope = self._kernel_parts(self._X, x[None])
-        kernel, slope = kernel[:, 0], slope[:, 0]
-        toward = np.where(self.ordered, (self._X - x) / lengthscales**2, 0.0) * slope[:, None]
+        kernel, slope = self._kernel_parts(self._X, X)
         solved = cho_solve((self._factor, True), kernel, check_finite=False)
-        std = np.sqrt(max(signal - kernel @ solved, 1e-12 * signal))
-        return self._alpha @ kernel, std, self._alpha @ toward, -(solved @ toward) / std
+        std = np.sqrt(np.maximum(signal - np.einsum("ij,ij->j", kernel, solved), 1e-12 * signal))
+        along = np.where(self.ordered, lengthscales**-2, 0.0)
+
+        def pull(weights):  # sum_i w_i d k(x_i, x) / d x
+            weights = weights * slope
+            return (weights.T @ self._X - weights.sum(axis=0)[:, None] * X) * along
+
+        return self._alpha @ kernel, std, pull(self._alpha[:, None]), -pull(solved) / std[:, None]
 
 
 def _matern(squared, amplitude):

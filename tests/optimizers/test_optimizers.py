@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sksearch.optimizers import BayesianOptimizer, RandomOptimizer
-from sksearch.optimizers.bayesian import standardize
+from sksearch.optimizers import BayesianOptimizer, RandomOptimizer, bayesian
+from sksearch.optimizers.bayesian import representative, standardize
 from sksearch.space import Space, Subset
 
 SPACE = Space({"x": (0.0, 1.0), "y": (1e-3, 1e3, "log-uniform"), "k": ["a", "b", "c"], "n": (1, 30)})
@@ -167,3 +167,25 @@ def test_outliers_cost_no_more_than_failures(bad):
         a, b = space.decode(points[0]).values()
         optimizer.tell(points, [bad if b > 0.4 else -((a - 0.3) ** 2) - (b - 0.2) ** 2])
     assert optimizer.values.max() > -1e-3
+
+
+def test_the_representative_points_hold_the_best_and_are_spread_over_the_rest():
+    y = np.random.default_rng(0).permutation(1000).astype(float)
+    rows = representative(y, 100)
+    assert len(np.unique(rows)) == 100
+    chosen = np.sort(y[rows])
+    np.testing.assert_array_equal(chosen[-50:], np.arange(950, 1000))
+    assert chosen[0] == 0
+    assert np.diff(chosen).max() < 25
+    np.testing.assert_array_equal(representative(y, 1000), np.arange(1000))
+
+
+def test_hundreds_of_points_more_than_the_model_takes_are_no_obstacle(monkeypatch):
+    monkeypatch.setattr(bayesian, "_MOST_FITTED", 20)
+    monkeypatch.setattr(bayesian, "_MOST_CONDITIONED", 30)
+    space = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    points = space.sample(200, np.random.default_rng(1))
+    optimizer.tell(points, -np.abs(points - 0.3).sum(axis=1))
+    asked = optimizer.ask(4)
+    assert np.abs(asked - 0.3).sum(axis=1).min() < 0.1
