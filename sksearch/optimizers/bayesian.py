@@ -1,6 +1,7 @@
 """Bayesian optimization: model the values told, ask where the model promises most."""
 
 import threading
+from copy import copy
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -103,11 +104,53 @@ class BayesianOptimizer(RandomOptimizer):
         self._gp = GaussianProcess(space.ordered)
         self._n_restarted = 0
 
+    def predict(self, params):
+        """Say what the model expects of parameter settings: its belief about their values.
+
+        Parameters
+        ----------
+        params : dict or list of dict
+            Settings in the space, for instance ``search.best_params_``.
+
+        Returns
+        -------
+        mean, std : float, or ndarray of shape (n_settings,) for a list
+            Posterior mean and standard deviation of the value, on its own scale.
+
+        Raises
+        ------
+        ValueError
+            If a setting is not in the space, or less than two different values were told.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sksearch.optimizers import BayesianOptimizer
+        >>> from sksearch.space import Space
+        >>> space = Space({"a": (0.0, 1.0)})
+        >>> optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+        >>> points = space.sample(9, np.random.default_rng(1))
+        >>> optimizer.tell(points, -((points[:, 0] - 0.3) ** 2))
+        >>> mean, std = optimizer.predict({"a": 0.3})
+        >>> bool(-0.05 < mean < 0.05)
+        True
+        """
+        if not self._can_model():
+            raise ValueError("There is no model yet: it takes two points with different values.")
+        settings = [params] if isinstance(params, dict) else list(params)
+        points = np.array([self.space.encode(setting) for setting in settings])
+        with _one_thread:
+            gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
+            y, noise = standardize(self.values, self.noise)
+            rows = representative(y, _MOST_CONDITIONED)
+            belief = gp.condition(self.points[rows], y[rows], noise[rows]).predict(points)
+        mean, std = unstandardize(*belief, self.values)
+        return (float(mean[0]), float(std[0])) if isinstance(params, dict) else (mean, std)
+
     def _propose(self):
         if len(self._told) + len(self._pending) < self.n_initial_points:
             return super()._propose()
-        finite = np.isfinite(self.values)
-        if self.space.n_columns == 0 or len(np.unique(self.values[finite])) < 2:
+        if not self._can_model():
             return super()._propose()
         with _one_thread:
             self._update_model()
@@ -120,6 +163,10 @@ class BayesianOptimizer(RandomOptimizer):
                 sampled = sample_like_best(self.space, self.points, self.values, _N_SAMPLED, self.rng)
                 return sampled[np.argsort(-acquisition(sampled), kind="stable")]
             return maximize(acquisition, self.space, self._candidates())
+
+    def _can_model(self):
+        values = self.values[np.isfinite(self.values)]
+        return self.space.n_columns > 0 and len(np.unique(values)) > 1
 
     def _update_model(self):
         y, noise = standardize(self.values, self.noise)
@@ -178,18 +225,56 @@ def standardize(values, noise):
     y, noise : ndarray of shape (n,)
         Transformed values and variances.
     """
+    best, unit, center, spread = _scale(values)
     finite = np.isfinite(values)
-    largest = np.abs(values[finite]).max()  # brings values of any magnitude into reach of the arithmetic
-    told = values[finite] / largest
-    distance = told.max() - told
-    # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
-    unit = np.quantile(distance[distance > 0], 0.25)
-    distance = np.minimum(distance / unit, _HOPELESS)
+    distance = _distance(values[finite], best, unit)
     stretched = -np.log1p(distance)
-    std = stretched.std()
     y = np.full(len(values), stretched.min())
     y[finite] = stretched
     variance = np.zeros(len(values))
     # (d y / d value)^2, by which a small error of the value is stretched
-    variance[finite] = noise[finite] / (largest * unit * (1 + distance) * std) ** 2 if noise.any() else 0.0
-    return (y - stretched.mean()) / std, variance
+    if noise.any():
+        variance[finite] = noise[finite] / (unit * (1 + distance) * spread) ** 2
+    return (y - center) / spread, variance
+
+
+def unstandardize(mean, std, values):
+    """Bring normal beliefs on the scale of `standardize` back to that of the values.
+
+    Parameters
+    ----------
+    mean, std : ndarray of shape (m,)
+        Of normal distributions of standardized values.
+    values : ndarray of shape (n,)
+        The values that were standardized.
+
+    Returns
+    -------
+    mean, std : ndarray of shape (m,)
+        Of the values, whose distributions are skewed, by quadrature.
+    """
+    best, unit, center, spread = _scale(values)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(32)
+    weights = weights / weights.sum()
+    y = center + spread * (mean[:, None] + std[:, None] * nodes)
+    # The stretched distance of a value better than the best is taken to grow as it does there.
+    above = np.where(y > 0.0, y, -np.expm1(-np.maximum(y, -np.log1p(_HOPELESS))))
+    expected = above @ weights
+    deviation = np.sqrt(np.maximum((above - expected[:, None]) ** 2 @ weights, 0.0))
+    return best + unit * expected, unit * deviation
+
+
+def _scale(values):
+    """Best value, unit of the distances from it, mean and deviation of their negative logarithms."""
+    told = values[np.isfinite(values)]
+    best = told.max()
+    largest = np.abs(told).max()  # brings values of any magnitude into reach of the arithmetic
+    distance = (best / largest - told / largest) * largest
+    # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
+    unit = np.quantile(distance[distance > 0], 0.25)
+    stretched = -np.log1p(_distance(told, best, unit))
+    return best, unit, stretched.mean(), stretched.std()
+
+
+def _distance(told, best, unit):
+    return np.minimum(best / unit - told / unit, _HOPELESS)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from sksearch.optimizers import BayesianOptimizer, RandomOptimizer, bayesian
-from sksearch.optimizers.bayesian import representative, standardize
+from sksearch.optimizers.bayesian import representative, standardize, unstandardize
 from sksearch.space import Space, Subset
 
 SPACE = Space({"x": (0.0, 1.0), "y": (1e-3, 1e3, "log-uniform"), "k": ["a", "b", "c"], "n": (1, 30)})
@@ -156,6 +156,59 @@ def test_standardize_does_not_depend_on_the_magnitude_of_values(scale):
     np.testing.assert_allclose(
         standardize(values * scale, np.zeros(5))[0], standardize(values, np.zeros(5))[0]
     )
+
+
+def test_unstandardize_inverts_standardize():
+    values = np.array([0.1, 0.90, 0.95, 0.96, 0.5])
+    y, _ = standardize(values, np.zeros(5))
+    mean, std = unstandardize(y, np.full(5, 1e-9), values)
+    np.testing.assert_allclose(mean, values, atol=1e-6)
+    np.testing.assert_allclose(std, 0.0, atol=1e-6)
+
+
+def test_unstandardize_agrees_with_simulation():
+    values = np.array([0.1, 0.90, 0.95, 0.96, 0.5])
+    y, _ = standardize(values, np.zeros(5))
+    grid = np.linspace(y.min(), y.max() + 2, 2001)
+    back = unstandardize(grid, np.full(2001, 1e-9), values)[0]
+    draws = 0.5 + 0.7 * np.random.default_rng(0).standard_normal(100_000)
+    mean, std = unstandardize(np.array([0.5]), np.array([0.7]), values)
+    simulated = np.interp(draws, grid, back)
+    assert mean[0] == pytest.approx(simulated.mean(), abs=0.005)
+    assert std[0] == pytest.approx(simulated.std(), rel=0.1)
+
+
+def test_the_model_predicts_settings_on_the_scale_of_the_values():
+    optimizer = run(BayesianOptimizer(SPACE, np.random.default_rng(0)), 40)
+    settings = [SPACE.decode(point) for point in optimizer.points]
+    mean, std = optimizer.predict(settings)
+    assert np.abs(mean - optimizer.values)[optimizer.values > -0.5].max() < 0.1
+    new = [SPACE.decode(point) for point in SPACE.sample(200, np.random.default_rng(1))]
+    mean, std = optimizer.predict(new)
+    truth = np.array([score(setting) for setting in new])
+    assert np.mean(np.abs(mean - truth) < 3 * std + 0.02) > 0.8
+    assert np.corrcoef(mean, truth)[0, 1] > 0.5
+    one_mean, one_std = optimizer.predict(new[0])
+    assert (one_mean, one_std) == (pytest.approx(mean[0]), pytest.approx(std[0]))
+
+
+def test_predictions_leave_no_trace_in_the_search():
+    asked = []
+    for predicts in (False, True):
+        optimizer = run(BayesianOptimizer(SPACE, np.random.default_rng(0)), 15)
+        if predicts:
+            optimizer.predict(SPACE.decode(SPACE.sample(1, np.random.default_rng(1))[0]))
+        asked.append(optimizer.ask(3))
+    np.testing.assert_array_equal(*asked)
+
+
+def test_predictions_need_a_model_and_a_setting_of_the_space():
+    optimizer = BayesianOptimizer(SPACE, np.random.default_rng(0))
+    setting = SPACE.decode(SPACE.sample(1, np.random.default_rng(1))[0])
+    with pytest.raises(ValueError, match="no model yet"):
+        optimizer.predict(setting)
+    with pytest.raises(ValueError, match="does not hold"):
+        run(optimizer, 10).predict(setting | {"x": 7.0})
 
 
 @pytest.mark.parametrize("bad", [-np.inf, -1e3, -1e25])
