@@ -28,9 +28,6 @@ _MOST_CONDITIONED = 1500
 # Beyond this many units from the best, worse makes no difference: an outlier costs no more than a failure.
 _HOPELESS = 1e3
 
-# Every so many proposals aim for an improvement of a whole standard deviation of the values told.
-_AMBITIOUS = 5
-
 
 class _OneThread:
     """Limit BLAS to one thread: the matrices are small, threads would only wait for each other.
@@ -69,11 +66,10 @@ class BayesianOptimizer(RandomOptimizer):
     so that several can be asked for at once. Failures count as the worst value seen.
 
     A model that is wrong can keep a search where it is, on a plateau of equal scores or in the corners of
-    the cube, where it is always uncertain. Two things help. Every fifth proposal aims for a large
-    improvement instead of any (Jones, 2001, on several targets). And every second one is the best, by the
-    acquisition function, of only a few points drawn from a density of the better points told (Bergstra et
-    al., 2011): what the model prefers among a few plausible points depends less on its mistakes than its
-    maximum over the whole cube does.
+    the cube, where it is always uncertain. So every second proposal is the best, by the acquisition
+    function, of only a few points drawn from a density of the better points told (Bergstra et al., 2011):
+    what the model prefers among a few plausible points depends less on its mistakes than its maximum over
+    the whole cube does.
 
     Parameters
     ----------
@@ -91,7 +87,6 @@ class BayesianOptimizer(RandomOptimizer):
     ----------
     Jones, Schonlau & Welch, "Efficient global optimization of expensive black-box functions", 1998.
     Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
-    Jones, "A taxonomy of global optimization methods based on response surfaces", 2001, section 6.
     Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
     """
 
@@ -155,11 +150,8 @@ class BayesianOptimizer(RandomOptimizer):
         with _one_thread:
             self._update_model()
             incumbent = self._gp.predict(self.points)[0].max()
-            turn = len(self._told) + len(self._pending)
-            if turn % _AMBITIOUS == 0:
-                incumbent += 1.0
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
-            if turn % _SAMPLED == 0:
+            if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
                 sampled = sample_like_best(self.space, self.points, self.values, _N_SAMPLED, self.rng)
                 return sampled[np.argsort(-acquisition(sampled), kind="stable")]
             return maximize(acquisition, self.space, self._candidates())
