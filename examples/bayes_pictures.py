@@ -1,6 +1,6 @@
 """Two pictures of a Bayesian search: what its model believes, and where it looks.
 
-    python examples/bayes_pictures.py          # writes model.png and proposals.png
+python examples/bayes_pictures.py          # writes model.png and proposals.png
 """
 
 import matplotlib.pyplot as plt
