@@ -4,7 +4,17 @@ import sksearch
 
 project = "sksearch"
 release = sksearch.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc", "myst_parser"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "matplotlib.sphinxext.plot_directive",
+    "numpydoc",
+    "myst_parser",
+]
+myst_enable_extensions = ["dollarmath"]
+plot_html_show_source_link = False
+plot_html_show_formats = False
 exclude_patterns = ["_build"]
 numpydoc_show_class_members = False
 html_theme = "alabaster"
