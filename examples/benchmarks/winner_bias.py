@@ -154,19 +154,13 @@ def search(name, seed, options):
     return rows
 
 
-def simulate(n_folds, n_candidates, spread, shared, n_repeats=400):
-    """Mean errors of the estimates on scores that are drawn; their noise has standard deviation 1.
-
-    `spread` is the standard deviation of the true scores, `shared` the part of the noise's variance that all
-    candidates have in common on a fold.
-    """
+def simulate(n_folds, n_candidates, spread, n_repeats=200):
+    """Errors of the estimates on scores that are drawn: true ones with this spread, plus noise of 1."""
     rng = np.random.default_rng(0)
     errors = []
     for _ in range(n_repeats):
         truth = spread * rng.standard_normal(n_candidates)
-        noise = np.sqrt(shared) * rng.standard_normal(n_folds)
-        noise = noise + np.sqrt(1 - shared) * rng.standard_normal((n_candidates, n_folds))
-        scores = truth[:, None] + noise
+        scores = truth[:, None] + rng.standard_normal((n_candidates, n_folds))
         results = {f"split{fold}_test_score": column for fold, column in enumerate(scores.T)}
         best = truth[scores.mean(axis=1).argmax()]
         errors.append([estimate(results, None) - best for estimate in ESTIMATES.values()])
@@ -177,13 +171,16 @@ def print_row(label, errors):
     """Print means with their standard errors, and root mean squares, over repeats."""
     mean, rms = errors.mean(axis=0), np.sqrt((errors**2).mean(axis=0))
     error = errors.std(axis=0) / np.sqrt(len(errors))
-    cells = (f"{m:+.3f} ±{e:.3f} ({r:.3f})" for m, e, r in zip(mean, error, rms, strict=True))
+    cells = (
+        f"{m:+.3f} ±{e:.3f} ({r:.3f})" if np.isfinite(m) else "-"
+        for m, e, r in zip(mean, error, rms, strict=True)
+    )
     print(f"{label:24s}", *(f"{cell:>22s}" for cell in cells))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--n-iter", type=int, default=40)
     parser.add_argument("--resource", choices=["folds"])
@@ -192,11 +189,10 @@ def main():
     header = " ".join([f"{'':24s}", *(f"{name:>22s}" for name in ESTIMATES)])
 
     print("Estimate minus truth: mean ± standard error (root mean square)")
-    print(f"\nDrawn scores, in standard deviations of a fold's noise, {options.folds} folds\n{header}")
-    for n_candidates in (20, 100):
-        for spread, shared in ((0.0, 0.0), (0.3, 0.8), (1.0, 0.0)):
-            label = f"{n_candidates} of spread {spread}, {shared:.0%}"
-            print_row(label, simulate(options.folds, n_candidates, spread, shared))
+    print(f"\n100 candidates with drawn scores, in standard deviations of a fold's noise\n{header}")
+    for n_folds in (3, 5, 10):
+        for spread in (0.0, 1.0):
+            print_row(f"{n_folds} folds, true spread {spread:.0f}", simulate(n_folds, 100, spread))
 
     jobs = [delayed(search)(name, seed, options) for name in TASKS for seed in range(options.repeats)]
     errors = np.array(Parallel(n_jobs=options.n_jobs)(jobs))
