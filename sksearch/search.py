@@ -33,6 +33,7 @@ from sksearch.results import tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
 from sksearch.study import Study
+from sksearch.winner import WinnerMixin
 
 _EXECUTORS = {"rounds": Rounds, "stream": Stream}
 
@@ -53,7 +54,7 @@ _FITTED_ATTRIBUTES = (
 _WARNINGS_LOCK = threading.Lock()
 
 
-class AdaptiveSearchCV(BaseSearchCV):
+class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
     """Cross-validated search in which results guide what is tried next.
 
     The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
@@ -178,7 +179,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         # -- prepare
         check_scoring_names(self.scoring)
         executor = self._make_executor()
-        scorers, metric = self._get_scorers()
+        scorers, _ = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -190,6 +191,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         callbacks = SearchCallbacks(self, X, y, metadata)
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
+        self._check_rule(space)
         base_estimator = clone(self.estimator)
         tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
@@ -259,13 +261,13 @@ class AdaptiveSearchCV(BaseSearchCV):
 
         # -- conclude
         self.optimizer_ = study.optimizer
-        results, metric = self._conclude(study, resource, metric)
+        results = self._conclude(study, resource)
         # Before the refit, which may fail or be interrupted: the search is finished and stays.
         for name in ("best_estimator_", "best_score_", "refit_time_", "feature_names_in_"):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
-        self._select(results, metric)
+        self._select(results)
         if self.refit:
             self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
         callbacks.end()
@@ -320,7 +322,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         return Study(
             self._make_optimizer(space, rng),
             initial,
-            self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
+            self._named_metric() if self.multimetric_ else None,
             n_iter=n_iter,
             resource=resource,
             journal=journal,
@@ -334,11 +336,11 @@ class AdaptiveSearchCV(BaseSearchCV):
     def _choose_metric(self, scores):
         """Name the score to optimise among those that a callable returned."""
         self._check_refit_for_multimetric(scores)
-        return self.refit if isinstance(self.refit, str) else None
+        return self._named_metric()
 
     # -- conclude ----------------------------------------------------------------------------------
 
-    def _conclude(self, study, resource, metric):
+    def _conclude(self, study, resource):
         """Format the results of all trials once, and say once what failed."""
         trials = sorted(study.finished, key=lambda trial: trial.number)
         if not trials:
@@ -355,13 +357,12 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
-            metric = self.refit
         params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
         with _WARNINGS_LOCK, warnings.catch_warnings():
             if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
                 # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
-            return self._format_results(params, self.n_splits_, table) | columns, metric
+            return self._format_results(params, self.n_splits_, table) | columns
 
     def _raise_if_all_failed(self, trials, out, metric):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
@@ -374,13 +375,6 @@ class AdaptiveSearchCV(BaseSearchCV):
             "Set error_score='raise' to debug, or a number to rank them nevertheless. The first error was:\n"
             f"{errors[0]}"
         )
-
-    def _select(self, results, metric):
-        if self.refit or not self.multimetric_:
-            self.best_index_ = self._select_best_index(self.refit, metric, results)
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
-            self.best_params_ = results["params"][self.best_index_]
 
     def _refit(self, base_estimator, X, y, fit_params, callbacks):
         # Values are cloned too: they can be estimators, which the caller's space must not share.
