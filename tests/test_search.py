@@ -263,14 +263,19 @@ def test_ctrl_c_before_anything_is_finished_interrupts():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals differ")
-def test_a_real_interrupt_with_worker_processes_keeps_what_was_finished():
-    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    try:
-        with pytest.warns(UserWarning, match="interrupted"):
-            search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=10_000, n_jobs=2).fit(X, y)
-    finally:
-        timer.cancel()
+def test_a_real_interrupt_with_worker_processes_keeps_what_was_finished(tmp_path):
+    journal = tmp_path / "journal"
+
+    def interrupt():  # as soon as a few candidates are finished, however slow the machine
+        while not journal.exists() or len(journal.read_text().splitlines()) < 4:
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.warns(UserWarning, match="interrupted"):
+        search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=10_000, n_jobs=2, journal=journal).fit(
+            X, y
+        )
     assert 0 < len(search.cv_results_["params"]) < 10_000
     assert hasattr(search, "best_estimator_")
 
