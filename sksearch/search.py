@@ -29,6 +29,7 @@ from sksearch._compat import (
 from sksearch._messages import check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
+from sksearch.objectives import ObjectivesMixin
 from sksearch.results import tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
@@ -45,6 +46,7 @@ _FITTED_ATTRIBUTES = (
     "multimetric_",
     "n_splits_",
     "optimizer_",
+    "pareto_front_",
     "refit_time_",
     "scorer_",
 )
@@ -53,7 +55,7 @@ _FITTED_ATTRIBUTES = (
 _WARNINGS_LOCK = threading.Lock()
 
 
-class AdaptiveSearchCV(BaseSearchCV):
+class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
     """Cross-validated search in which results guide what is tried next.
 
     The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
@@ -78,6 +80,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(Real, 1, None, closed="neither")],
         "initial_params": [list, tuple, None],
+        "objectives": [list, tuple, None],
         "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
     }
@@ -105,6 +108,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         max_resources="auto",
         factor=3,
         initial_params=None,
+        objectives=None,
         journal=None,
         executor="rounds",
     ):
@@ -130,6 +134,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         self.max_resources = max_resources
         self.factor = factor
         self.initial_params = initial_params
+        self.objectives = objectives
         self.journal = journal
         self.executor = executor
 
@@ -141,9 +146,10 @@ class AdaptiveSearchCV(BaseSearchCV):
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' before asking for "
                 f"{name!r}."
             )
+        cause = "objectives" if name == "pareto_front_" else "refit"
         raise AttributeError(
             f"This {type(self).__name__} has no {name!r} because it was fitted with "
-            f"refit={self.refit!r}; see the documentation of refit."
+            f"{cause}={getattr(self, cause)!r}; see the documentation of {cause}."
         )
 
     @abstractmethod
@@ -265,6 +271,7 @@ class AdaptiveSearchCV(BaseSearchCV):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
+        self._set_front(results)
         self._select(results, metric)
         if self.refit:
             self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
@@ -320,7 +327,7 @@ class AdaptiveSearchCV(BaseSearchCV):
         return Study(
             self._make_optimizer(space, rng),
             initial,
-            self.refit if self.multimetric_ and isinstance(self.refit, str) else None,
+            self._optimised,
             n_iter=n_iter,
             resource=resource,
             journal=journal,
@@ -333,8 +340,9 @@ class AdaptiveSearchCV(BaseSearchCV):
 
     def _choose_metric(self, scores):
         """Name the score to optimise among those that a callable returned."""
-        self._check_refit_for_multimetric(scores)
-        return self.refit if isinstance(self.refit, str) else None
+        self._check_returned(scores)
+        self.multimetric_ = True
+        return self._optimised
 
     # -- conclude ----------------------------------------------------------------------------------
 
@@ -354,8 +362,8 @@ class AdaptiveSearchCV(BaseSearchCV):
             result["test_scores"] = without_infinity(result["test_scores"])
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
-            self._check_refit_for_multimetric(out[0]["test_scores"])
-            metric = self.refit
+            self._check_returned(out[0]["test_scores"])
+            metric = self._refit_metric
         params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
         with _WARNINGS_LOCK, warnings.catch_warnings():
             if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
