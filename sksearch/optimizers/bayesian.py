@@ -138,7 +138,9 @@ class BayesianOptimizer(RandomOptimizer):
         True
         """
         if self.values.ndim > 1:
-            raise ValueError("There is no model of each objective: every proposal weighs them in another way.")
+            raise ValueError(
+                "There is no model of each objective: every proposal weighs them in another way."
+            )
         if not self._can_model(self.values):
             raise ValueError("There is no model yet: it takes two points with different values.")
         settings = [params] if isinstance(params, dict) else list(params)

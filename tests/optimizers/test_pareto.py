@@ -123,3 +123,9 @@ def test_degenerate_values_do_not_stop_the_search(values):
     for value in values:
         optimizer.tell(optimizer.ask(1), [value])
     assert len(optimizer.ask(3)) == 3
+
+
+def test_the_model_is_of_one_weighing_and_predicts_no_objective():
+    optimizer = run(BayesianOptimizer(SPACE, np.random.default_rng(0)), 8)
+    with pytest.raises(ValueError, match="no model of each objective"):
+        optimizer.predict(SPACE.decode(optimizer.points[0]))
