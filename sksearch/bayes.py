@@ -39,11 +39,13 @@ class BayesSearchCV(AdaptiveSearchCV):
         If it covers a finite space, candidates are in the order of ``GridSearchCV``.
     scoring : str, callable, list, tuple or dict, default=None
         As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
-        where `refit` is False or a callable; all of `objectives`, where these are given.
+        where `refit` is False or a callable that names none; all of `objectives`, where these are given.
     n_jobs : int, default=None
         Number of fits in parallel, as in joblib.
     refit : bool, str or callable, default=True
-        As in ``GridSearchCV``. With `objectives`, True stands for the first of them that is a score.
+        As in ``GridSearchCV``; besides, "one-standard-error" or a :class:`~sksearch.OneStandardError` choose
+        the simplest candidate that is within one standard error of the best. With `objectives`, True stands
+        for the first of them that is a score.
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
@@ -115,7 +117,11 @@ class BayesSearchCV(AdaptiveSearchCV):
     best_estimator_ : estimator
         The best candidate, refitted on all data. Only with `refit`.
     best_score_ : float
-        Its mean cross-validated score. Not with a callable `refit`.
+        Its mean cross-validated score. With a callable `refit`, only if that is a ``OneStandardError``.
+    best_score_corrected_ : float
+        The same without the optimism of a score that was chosen because it is high, from the scores of all
+        candidates and without a fit. With two folds or more, and where there is ``best_score_``; see the
+        user guide on winners.
     best_params_ : dict
         Its parameters.
     best_index_ : int

@@ -45,20 +45,20 @@ class ObjectivesMixin:
         return self._without_objectives().score(X, y, **params)
 
     def _without_objectives(self):
-        """Return this search as scikit-learn would have it written, with its scoring and refit in full."""
+        """Return this search as it would be written without them, with its scoring and refit in full."""
         plain = copy(self)
-        plain.objectives, plain.refit = None, self._refit_metric
+        plain.objectives = None
+        if self.refit is True:
+            plain.refit = self._named_metric()
         if self.scoring is None:
             plain.scoring = [name for name in self.objectives if name not in TIMES]
         elif isinstance(self.scoring, str):
             plain.scoring = [self.scoring]
         return plain
 
-    @property
-    def _refit_metric(self):
-        """What `refit` stands for."""
+    def _named_metric(self):
         if self.objectives is None or self.refit is not True:
-            return self.refit
+            return super()._named_metric()
         return next(name for name in self.objectives if name not in TIMES)
 
     @property
@@ -66,7 +66,7 @@ class ObjectivesMixin:
         """Name the score to optimise, None for the only or first one, a tuple for several."""
         if self.objectives is not None:
             return tuple(self.objectives)
-        return self.refit if self.multimetric_ and isinstance(self.refit, str) else None
+        return self._named_metric() if self.multimetric_ else None
 
     def _select_best_index(self, refit, refit_metric, results):
         """Select as scikit-learn does; of equally good candidates, one on the front."""
@@ -77,11 +77,11 @@ class ObjectivesMixin:
         on_front = self.pareto_front_[ranks[self.pareto_front_] == ranks[best]]
         return int(on_front[0]) if len(on_front) else best
 
-    def _check_returned(self, scores):
-        """Check what a callable returned, as the names of a scoring list are checked before the search."""
+    def _check_refit_for_multimetric(self, scores):
         if self.objectives is None:
-            self._check_refit_for_multimetric(scores)
+            super()._check_refit_for_multimetric(scores)
             return
+        # What a callable returned: known after the first candidate only.
         if not isinstance(scores, dict):
             raise ValueError(
                 f"objectives={self.objectives!r} with a scoring that returns {scores!r}: it has to return a "

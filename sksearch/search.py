@@ -34,6 +34,7 @@ from sksearch.results import tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
 from sksearch.study import Study
+from sksearch.winner import WinnerMixin
 
 _EXECUTORS = {"rounds": Rounds, "stream": Stream}
 
@@ -55,7 +56,7 @@ _FITTED_ATTRIBUTES = (
 _WARNINGS_LOCK = threading.Lock()
 
 
-class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
+class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     """Cross-validated search in which results guide what is tried next.
 
     The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
@@ -184,7 +185,7 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
         # -- prepare
         check_scoring_names(self.scoring)
         executor = self._make_executor()
-        scorers, metric = self._get_scorers()
+        scorers, _ = self._get_scorers()
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -196,6 +197,7 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
         callbacks = SearchCallbacks(self, X, y, metadata)
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
+        self._check_rule(space)
         base_estimator = clone(self.estimator)
         tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
@@ -265,14 +267,14 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
 
         # -- conclude
         self.optimizer_ = study.optimizer
-        results, metric = self._conclude(study, resource, metric)
+        results = self._conclude(study, resource)
         # Before the refit, which may fail or be interrupted: the search is finished and stays.
         for name in ("best_estimator_", "best_score_", "refit_time_", "feature_names_in_"):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
         self._set_front(results)
-        self._select(results, metric)
+        self._select(results)
         if self.refit:
             self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
         callbacks.end()
@@ -340,13 +342,13 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
 
     def _choose_metric(self, scores):
         """Name the score to optimise among those that a callable returned."""
-        self._check_returned(scores)
+        self._check_refit_for_multimetric(scores)
         self.multimetric_ = True
         return self._optimised
 
     # -- conclude ----------------------------------------------------------------------------------
 
-    def _conclude(self, study, resource, metric):
+    def _conclude(self, study, resource):
         """Format the results of all trials once, and say once what failed."""
         trials = sorted(study.finished, key=lambda trial: trial.number)
         if not trials:
@@ -362,14 +364,13 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
             result["test_scores"] = without_infinity(result["test_scores"])
         self.multimetric_ = isinstance(out[0]["test_scores"], dict)
         if self.multimetric_ and callable(self.scoring):
-            self._check_returned(out[0]["test_scores"])
-            metric = self._refit_metric
+            self._check_refit_for_multimetric(out[0]["test_scores"])
         params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
         with _WARNINGS_LOCK, warnings.catch_warnings():
             if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
                 # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
-            return self._format_results(params, self.n_splits_, table) | columns, metric
+            return self._format_results(params, self.n_splits_, table) | columns
 
     def _raise_if_all_failed(self, trials, out, metric):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
@@ -382,13 +383,6 @@ class AdaptiveSearchCV(ObjectivesMixin, BaseSearchCV):
             "Set error_score='raise' to debug, or a number to rank them nevertheless. The first error was:\n"
             f"{errors[0]}"
         )
-
-    def _select(self, results, metric):
-        if self.refit or not self.multimetric_:
-            self.best_index_ = self._select_best_index(self.refit, metric, results)
-            if not callable(self.refit):
-                self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
-            self.best_params_ = results["params"][self.best_index_]
 
     def _refit(self, base_estimator, X, y, fit_params, callbacks):
         # Values are cloned too: they can be estimators, which the caller's space must not share.

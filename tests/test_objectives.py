@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from sksearch import BayesSearchCV
+from sksearch import BayesSearchCV, OneStandardError
 
 X, y = load_iris(return_X_y=True)
 SPACE = {"C": (1e-3, 1e3, "log-uniform"), "gamma": (1e-4, 1e1, "log-uniform")}
@@ -128,6 +128,13 @@ def test_refit_names_a_metric_or_chooses_from_the_front_or_is_left_out():
     without = search_over(SVC(), refit=False).fit(X, y)
     assert not hasattr(without, "best_estimator_")
     np.testing.assert_array_equal(named.pareto_front_, without.pareto_front_)
+
+
+def test_the_simplest_of_the_best_by_one_objective_is_refitted():
+    rule = OneStandardError(metric="accuracy", simplicity="C")
+    search = search_over(SVC(), refit=rule).fit(X, y)
+    assert search.best_index_ == rule(search.cv_results_)
+    assert search.score(X, y) == search.best_estimator_.score(X, y)
 
 
 def test_a_callable_may_return_all_scores_at_once():

@@ -19,7 +19,7 @@ from sksearch import BayesSearchCV
 # Documented additions to scikit-learn's results. Tests that compare the exact set of columns, or
 # of fitted attributes, would fail for these alone, and the rest of those tests is worth running.
 EXTRA_COLUMNS = ("status", "n_resources", "wall_time", "partial_test_score")
-EXTRA_ATTRIBUTES = ("optimizer_", "pareto_front_")
+EXTRA_ATTRIBUTES = ("optimizer_", "pareto_front_", "best_score_corrected_")
 
 
 class _SubstituteSearchCV(BayesSearchCV):
@@ -32,6 +32,10 @@ class _SubstituteSearchCV(BayesSearchCV):
         for attribute in EXTRA_ATTRIBUTES:
             vars(self).pop(attribute, None)
         return self
+
+    def __dir__(self):
+        # Where a property is found, which no instance holds.
+        return [name for name in super().__dir__() if name not in EXTRA_ATTRIBUTES]
 
 
 # The constructors below have scikit-learn's parameters only, since `get_params`, `clone` and
