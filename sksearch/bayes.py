@@ -39,12 +39,13 @@ class BayesSearchCV(AdaptiveSearchCV):
         If it covers a finite space, candidates are in the order of ``GridSearchCV``.
     scoring : str, callable, list, tuple or dict, default=None
         As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
-        where `refit` is False or a callable that names none.
+        where `refit` is False or a callable that names none; all of `objectives`, where these are given.
     n_jobs : int, default=None
         Number of fits in parallel, as in joblib.
     refit : bool, str or callable, default=True
         As in ``GridSearchCV``; besides, "one-standard-error" or a :class:`~sksearch.OneStandardError` choose
-        the simplest candidate that is within one standard error of the best.
+        the simplest candidate that is within one standard error of the best. With `objectives`, True stands
+        for the first of them that is a score.
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
@@ -62,7 +63,7 @@ class BayesSearchCV(AdaptiveSearchCV):
         Seconds after which no candidate begins. Those that run are finished, and the best is refitted.
     n_iter_no_change : int, default=None
         End the search when this many candidates in a row did not improve the best score by more than
-        `tol`.
+        `tol`. With `objectives`, one that is better than each before it, in any of them, is an improvement.
     tol : float, default=0.0
         Smallest improvement that counts for `n_iter_no_change`.
     resource : str, default=None
@@ -85,6 +86,10 @@ class BayesSearchCV(AdaptiveSearchCV):
     initial_params : list of dict, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them.
+    objectives : list of str, default=None
+        At least two metrics to optimise together, for `pareto_front_`: scorers of scikit-learn, which are
+        then the scoring, or names in `scoring` where that is given; and "-mean_fit_time" or
+        "-mean_score_time", of which less is better. Not with a `resource`. See the user guide on objectives.
     journal : str or path-like, default=None
         File in which every finished candidate is recorded. The same call with the same journal goes on where
         the last one ended or was killed, without repeating a finished candidate; in rounds, with the same
@@ -125,6 +130,9 @@ class BayesSearchCV(AdaptiveSearchCV):
         What scored the held-out data.
     n_splits_ : int
         Number of folds.
+    pareto_front_ : ndarray of int
+        Rows in ``cv_results_`` of the candidates that no other one dominates (is at least as good in all
+        objectives, and better in one), best by the first objective first. Only with `objectives`.
     refit_time_ : float
         Seconds that the refit took.
     multimetric_ : bool
@@ -136,6 +144,9 @@ class BayesSearchCV(AdaptiveSearchCV):
 
     References
     ----------
+    Knowles, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective
+    optimization problems", 2006.
+
     Snoek, Larochelle & Adams, "Practical Bayesian optimization of machine learning algorithms", 2012.
 
     Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
@@ -183,6 +194,7 @@ class BayesSearchCV(AdaptiveSearchCV):
         max_resources="auto",
         factor=3,
         initial_params=None,
+        objectives=None,
         journal=None,
         executor="rounds",
         n_initial_points="auto",
@@ -209,6 +221,7 @@ class BayesSearchCV(AdaptiveSearchCV):
             max_resources=max_resources,
             factor=factor,
             initial_params=initial_params,
+            objectives=objectives,
             journal=journal,
             executor=executor,
         )

@@ -29,6 +29,7 @@ from sksearch._compat import (
 from sksearch._messages import check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
+from sksearch.objectives import ObjectivesMixin
 from sksearch.results import tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
@@ -46,6 +47,7 @@ _FITTED_ATTRIBUTES = (
     "multimetric_",
     "n_splits_",
     "optimizer_",
+    "pareto_front_",
     "refit_time_",
     "scorer_",
 )
@@ -54,7 +56,7 @@ _FITTED_ATTRIBUTES = (
 _WARNINGS_LOCK = threading.Lock()
 
 
-class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
+class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     """Cross-validated search in which results guide what is tried next.
 
     The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
@@ -79,6 +81,7 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(Real, 1, None, closed="neither")],
         "initial_params": [list, tuple, None],
+        "objectives": [list, tuple, None],
         "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
     }
@@ -106,6 +109,7 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
         max_resources="auto",
         factor=3,
         initial_params=None,
+        objectives=None,
         journal=None,
         executor="rounds",
     ):
@@ -131,6 +135,7 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
         self.max_resources = max_resources
         self.factor = factor
         self.initial_params = initial_params
+        self.objectives = objectives
         self.journal = journal
         self.executor = executor
 
@@ -142,9 +147,10 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' before asking for "
                 f"{name!r}."
             )
+        cause = "objectives" if name == "pareto_front_" else "refit"
         raise AttributeError(
             f"This {type(self).__name__} has no {name!r} because it was fitted with "
-            f"refit={self.refit!r}; see the documentation of refit."
+            f"{cause}={getattr(self, cause)!r}; see the documentation of {cause}."
         )
 
     @abstractmethod
@@ -267,6 +273,7 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
+        self._set_front(results)
         self._select(results)
         if self.refit:
             self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
@@ -322,7 +329,7 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
         return Study(
             self._make_optimizer(space, rng),
             initial,
-            self._named_metric() if self.multimetric_ else None,
+            self._optimised,
             n_iter=n_iter,
             resource=resource,
             journal=journal,
@@ -336,7 +343,8 @@ class AdaptiveSearchCV(WinnerMixin, BaseSearchCV):
     def _choose_metric(self, scores):
         """Name the score to optimise among those that a callable returned."""
         self._check_refit_for_multimetric(scores)
-        return self._named_metric()
+        self.multimetric_ = True
+        return self._optimised
 
     # -- conclude ----------------------------------------------------------------------------------
 

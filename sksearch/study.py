@@ -17,8 +17,8 @@ class Study:
         Asked for points, told their values.
     initial : list of dict
         Settings to try first, as the user wrote them.
-    metric : str or None
-        The score that is optimised; None for the only one, or the first.
+    metric : str, tuple of str or None
+        The score that is optimised; None for the only one, or the first; a tuple for several objectives.
     n_iter : int
         Most trials.
     resource : AllAtOnce
@@ -28,7 +28,8 @@ class Study:
     deadline : float, default=inf
         Time of ``time.monotonic`` after which no trial begins.
     n_iter_no_change : int, default=None
-        Trials in a row without improvement that end the search.
+        Trials in a row without improvement that end the search. With several objectives a trial is one if
+        no other one before it, `tol` added, is as good in all of them.
     tol : float, default=0.0
         Smallest improvement that counts.
     verbose : int, default=0
@@ -40,7 +41,7 @@ class Study:
     ----------
     finished : list of Trial
         Trials of which at least a first step was reported, in the order of these reports.
-    metric : str or None
+    metric : str, tuple of str or None
         The score that is optimised.
     ran_out : bool
         Whether the optimizer found nothing new before `n_iter` trials.
@@ -79,8 +80,8 @@ class Study:
         self._tol = tol
         self._verbose = verbose
         self._trials = []
-        self._best = -np.inf  # of the trials that are complete
-        self._best_that_counts = -np.inf
+        self._best = -np.inf  # of the trials that are complete, in the first objective
+        self._improvements = []
         self._n_since_best = 0
         # Of trials that wait for more, and of the complete ones they are compared with.
         self._waiting = {}
@@ -162,30 +163,29 @@ class Study:
         ended, values = [], []
         for trial in trials:
             value = self._value_of(trial)
-            if np.isfinite(value) and self._resource.n_steps > 1:
+            known = np.isfinite(value).all()
+            if known and self._resource.n_steps > 1:
                 self._rows[trial.number] = self._resource.row(trial.scores(self.metric))
-            if trial.complete or not np.isfinite(value):
+            if trial.complete or not known:
                 ended.append(trial)
                 values.append(value)
             else:
                 self._waiting[trial.number] = trial
-            self._count(trial, value)
+            self._count(trial, np.atleast_1d(value))
         self.optimizer.tell([trial.point for trial in ended], values)
         self._tell_forecasts()
         self.finished += [trial for trial in trials if len(trial.steps) == 1]
         if self._verbose > 0 and ended:
-            print(
-                f"[{len(self.finished)}/{self.n_iter}] last {values[-1]:.6g}, best {self._best:.6g}",
-                flush=True,
-            )
+            last = ", ".join(f"{value:.6g}" for value in np.atleast_1d(values[-1]))
+            print(f"[{len(self.finished)}/{self.n_iter}] last {last}, best {self._best:.6g}", flush=True)
 
     def _count(self, trial, value):
         """Note whether a trial is an improvement."""
         if trial.complete:
-            self._best = max(self._best, value)
-        least = self._best_that_counts + (self._tol if np.isfinite(self._best_that_counts) else 0.0)
-        if trial.complete and value > least:
-            self._best_that_counts = value
+            self._best = max(self._best, value[0])
+        least = [improvement + self._tol for improvement in self._improvements]
+        if trial.complete and np.isfinite(value).all() and all((value > values).any() for values in least):
+            self._improvements.append(value)
             self._n_since_best = 0
         elif len(trial.steps) == 1:
             self._n_since_best += 1
@@ -216,7 +216,7 @@ class Study:
         if (
             self._choose_metric is not None
             and trial.folds[0]["fit_error"] is None
-            and isinstance(scores, dict)
+            and (isinstance(scores, dict) or isinstance(self.metric, tuple))
         ):
             # A wrong choice is the user's error; found out after one trial rather than after all.
             self.metric = self._choose_metric(scores)

@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# Objectives that are no scores, and where a result of ``_fit_and_score`` has them; less is better.
+TIMES = {"-mean_fit_time": "fit_time", "-mean_score_time": "score_time"}
+
 
 @dataclass(eq=False)
 class Trial:
@@ -86,25 +89,36 @@ class Trial:
 
         `metric` chooses one of several scores; None stands for the only one, or the first.
         """
-        return [[_pick(r["test_scores"], metric) for r in step.values()] for step in self.steps]
+        return [[_pick(r, metric) for r in step.values()] for step in self.steps]
 
     def value(self, metric=None):
-        """Mean test score over the folds that were run, by their latest results; -inf for a failure."""
-        if self.failed:
-            return -np.inf
-        mean = np.mean([_pick(result["test_scores"], metric) for result in self.folds.values()])
-        return float(mean) if np.isfinite(mean) else -np.inf
+        """Mean test score over the folds that were run, by their latest results; -inf for a failure.
+
+        Of a tuple of metrics, which may include times, it is an array: all of it is -inf for a failure.
+        """
+        several = isinstance(metric, tuple)
+        names = metric if several else (metric,)
+        means = np.full(len(names), np.nan)
+        if not self.failed:
+            results = self.folds.values()
+            means = np.array([np.mean([_pick(result, name) for result in results]) for name in names])
+        if not np.isfinite(means).all():
+            means = np.full(len(names), -np.inf)
+        return means if several else float(means[0])
 
     def status(self, metric=None):
         """Return "ok", "failed", "timeout", or "stopped" for one that was dropped before its end."""
         if self.timed_out:
             return "timeout"
-        if not np.isfinite(self.value(metric)):
+        if not np.isfinite(self.value(metric)).all():
             return "failed"
         return "ok" if self.complete else "stopped"
 
 
-def _pick(scores, metric):
+def _pick(result, metric):
+    if metric in TIMES:
+        return -result[TIMES[metric]]
+    scores = result["test_scores"]
     if not isinstance(scores, dict):
         return scores
     return scores[metric] if metric is not None else next(iter(scores.values()))

@@ -25,8 +25,8 @@ class Optimizer(ABC):
     ----------
     points : ndarray of shape (n_told, n_columns)
         Points whose values are known.
-    values : ndarray of shape (n_told,)
-        Their values, larger is better; -inf where the evaluation failed.
+    values : ndarray of shape (n_told,) or (n_told, n_objectives)
+        Their values, larger is better; -inf, in every objective, where the evaluation failed.
     noise : ndarray of shape (n_told,)
         Their variances; 0 where the value is exact.
     """
@@ -70,28 +70,35 @@ class Optimizer(ABC):
         ----------
         points : array of shape (n, n_columns)
             Canonical points, asked for or not.
-        values : array of shape (n,)
-            Larger is better; -inf says that the evaluation failed.
+        values : array of shape (n,) or (n, n_objectives)
+            Larger is better; -inf, in any objective, says that the evaluation failed.
         noise : array of shape (n,), default=None
-            Variance of each value around what a full evaluation would give; None means exact.
+            Variance of each value around what a full evaluation would give; None means exact, which values
+            of several objectives have to be.
 
         Raises
         ------
         ValueError
-            If a value is NaN or +inf: a failure has to be said as one.
+            If a value is NaN or +inf: a failure has to be said as one. If the number of objectives changes.
         """
         points = np.asarray(points, float).reshape(len(points), self.space.n_columns)
         values = np.asarray(values, float)
         noise = np.zeros(len(values)) if noise is None else np.asarray(noise, float)
         if np.isnan(values).any() or np.isposinf(values).any():
             raise ValueError(f"Values must be finite, or -inf for a failure, got {values}.")
+        if not len(self.values):  # the first values say how many objectives there are
+            self.values = np.empty((0, *values.shape[1:]))
+        if len(values) and values.shape[1:] != self.values.shape[1:]:
+            raise ValueError(f"Values have the shape {values.shape}, those before {self.values.shape}.")
+        if values.ndim > 1:
+            values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, -np.inf)
         for point, value, variance in zip(points, values, noise, strict=True):
             key = self.space.key(point)
             self._pending.pop(key, None)
             if (row := self._told.get(key)) is None:
                 self._told[key] = len(self.values)
                 self.points = np.vstack([self.points, point])
-                self.values = np.append(self.values, value)
+                self.values = np.concatenate([self.values, [value]])
                 self.noise = np.append(self.noise, variance)
             else:
                 self.values[row], self.noise[row] = value, variance

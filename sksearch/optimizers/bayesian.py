@@ -9,6 +9,7 @@ from threadpoolctl import ThreadpoolController
 from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
 from sksearch.optimizers.density import sample_like_best
 from sksearch.optimizers.gp import GaussianProcess
+from sksearch.optimizers.pareto import scalarize
 from sksearch.optimizers.random import RandomOptimizer
 
 # Points from which the acquisition is climbed: spread out, and around the best known ones.
@@ -71,6 +72,9 @@ class BayesianOptimizer(RandomOptimizer):
     what the model prefers among a few plausible points depends less on its mistakes than its maximum over
     the whole cube does.
 
+    With several objectives, each proposal weighs them in another way, with weights drawn uniformly from the
+    simplex, and maximises the weighted objective by the same means (`pareto.scalarize`; Knowles, 2006).
+
     Parameters
     ----------
     space : Space
@@ -87,6 +91,8 @@ class BayesianOptimizer(RandomOptimizer):
     ----------
     Jones, Schonlau & Welch, "Efficient global optimization of expensive black-box functions", 1998.
     Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
+    Knowles, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective
+    optimization problems", 2006.
     Ginsbourger, Le Riche & Carraro, "Kriging is well-suited to parallelize optimization", 2010.
     """
 
@@ -115,7 +121,8 @@ class BayesianOptimizer(RandomOptimizer):
         Raises
         ------
         ValueError
-            If a setting is not in the space, or less than two different values were told.
+            If a setting is not in the space, less than two different values were told, or values of several
+            objectives.
 
         Examples
         --------
@@ -130,7 +137,11 @@ class BayesianOptimizer(RandomOptimizer):
         >>> bool(-0.05 < mean < 0.05)
         True
         """
-        if not self._can_model():
+        if self.values.ndim > 1:
+            raise ValueError(
+                "There is no model of each objective: every proposal weighs them in another way."
+            )
+        if not self._can_model(self.values):
             raise ValueError("There is no model yet: it takes two points with different values.")
         settings = [params] if isinstance(params, dict) else list(params)
         points = np.array([self.space.encode(setting) for setting in settings])
@@ -145,27 +156,33 @@ class BayesianOptimizer(RandomOptimizer):
     def _propose(self):
         if len(self._told) + len(self._pending) < self.n_initial_points:
             return super()._propose()
-        if not self._can_model():
+        values = self._scalars()
+        if not self._can_model(values):
             return super()._propose()
         with _one_thread:
-            self._update_model()
+            self._update_model(values)
             incumbent = self._gp.predict(self.points)[0].max()
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
             if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
-                sampled = sample_like_best(self.space, self.points, self.values, _N_SAMPLED, self.rng)
+                sampled = sample_like_best(self.space, self.points, values, _N_SAMPLED, self.rng)
                 return sampled[np.argsort(-acquisition(sampled), kind="stable")]
-            return maximize(acquisition, self.space, self._candidates())
+            return maximize(acquisition, self.space, self._candidates(values))
 
-    def _can_model(self):
-        values = self.values[np.isfinite(self.values)]
-        return self.space.n_columns > 0 and len(np.unique(values)) > 1
+    def _can_model(self, values):
+        return self.space.n_columns > 0 and len(np.unique(values[np.isfinite(values)])) > 1
 
-    def _update_model(self):
-        y, noise = standardize(self.values, self.noise)
+    def _scalars(self):
+        """One value per point: the one told, or what weights drawn anew make of several objectives."""
+        if self.values.ndim == 1:
+            return self.values
+        return scalarize(self.values, self.rng.dirichlet(np.ones(self.values.shape[1])))
+
+    def _update_model(self, values):
+        y, noise = standardize(values, self.noise)
         n = len(y)
         # Hyperparameters settle: they are fitted from scratch, and with many points fitted at all, only when
         # a tenth of the points is new.
-        if (restart := n > 1.1 * self._n_restarted) or n < 50:
+        if (restart := n > 1.1 * self._n_restarted) or n < 50 or values is not self.values:
             rows = representative(y, _MOST_FITTED)
             self._gp.fit(self.points[rows], y[rows], noise[rows], restart=restart)
             self._n_restarted = n if restart else self._n_restarted
@@ -174,10 +191,10 @@ class BayesianOptimizer(RandomOptimizer):
         if self._pending:
             self._gp.fantasize(np.array(list(self._pending.values())))
 
-    def _candidates(self):
+    def _candidates(self, values):
         """Spread points, and perturbed copies of the best known ones."""
         spread = self.space.sample(_N_SPREAD, self.rng)
-        best = self.points[np.argsort(-self.values, kind="stable")[:_N_INCUMBENTS]]
+        best = self.points[np.argsort(-values, kind="stable")[:_N_INCUMBENTS]]
         around = best[self.rng.integers(len(best), size=_N_AROUND)]
         shape = around.shape
         # A heavy spread of scales, from fine tuning to half the cube, on about half of the coordinates.

@@ -19,7 +19,7 @@ from sksearch import BayesSearchCV
 # Documented additions to scikit-learn's results. Tests that compare the exact set of columns, or
 # of fitted attributes, would fail for these alone, and the rest of those tests is worth running.
 EXTRA_COLUMNS = ("status", "n_resources", "wall_time", "partial_test_score")
-EXTRA_ATTRIBUTES = ("optimizer_", "best_score_corrected_")
+EXTRA_ATTRIBUTES = ("optimizer_", "pareto_front_", "best_score_corrected_")
 
 
 class _SubstituteSearchCV(BayesSearchCV):
