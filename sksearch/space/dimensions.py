@@ -176,9 +176,10 @@ class Real(_Range):
         return np.clip((self._scale([value]) - low) / (high - low), *self._ends)
 
     def decode(self, point):
+        # min and max: NumPy's clip takes longer for a single number than all the rest.
         low, high = self._scale(self.low), self._scale(self.high)
-        value = self._unscale(low + np.clip(point[0], *self._ends) * (high - low))
-        return float(np.clip(value, self.low, self.high))
+        value = self._unscale(low + min(max(point[0], self._ends[0]), self._ends[1]) * (high - low))
+        return float(min(max(value, self.low), self.high))
 
     def snap(self, points):
         return np.clip(points, *self._ends)
@@ -234,7 +235,9 @@ class Integer(_Range):
         return (self._scale([value]) - low) / (high - low)
 
     def decode(self, point):
-        return int(self._round(point[0]))
+        low, high = self._edges()
+        value = self._unscale(low + min(max(point[0], 0.0), 1.0) * (high - low))
+        return min(max(int(np.rint(value)), self.low), self.high)
 
     def _round(self, points):
         low, high = self._edges()
@@ -311,7 +314,7 @@ class Categorical(Dimension):
         return np.array([(self._index[identity(value)] + 0.5) / self.size])
 
     def decode(self, point):
-        return self.categories[int(self._indices(point[0]))]
+        return self.categories[min(max(int(point[0] * self.size), 0), self.size - 1)]
 
     def _indices(self, points):
         return np.clip(np.floor(points * self.size), 0, self.size - 1)
