@@ -81,9 +81,10 @@ class BayesSearchCV(AdaptiveSearchCV):
     factor : float, default=3
         Each step gives `factor` times the samples or iterations of the one before, to the best
         ``1 / factor`` of the candidates.
-    initial_params : list of dict, default=None
+    initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
-        candidate 0 where the space holds them.
+        candidate 0 where the space holds them. Of an earlier search's ``cv_results_``, the best settings are
+        tried, up to half of `n_iter`.
     journal : str or path-like, default=None
         File in which every finished candidate is recorded. The same call with the same journal goes on where
         the last one ended or was killed, without repeating a finished candidate; in rounds, with the same

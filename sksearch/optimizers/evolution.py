@@ -222,8 +222,7 @@ class EvolutionOptimizer(Optimizer):
     def _mutated(self, point, inherited):
         """Change about one active parameter of a point, of which the inherited coordinates are known."""
         rng, space = self.rng, self.space
-        fresh = space.sample(1, rng)[0]
-        point = np.where(inherited, point, fresh)
+        point = self._completed(point, inherited)
         active = np.unique(space.parameter[space.active(point[None])[0]])
         rate = 1.0 / len(active) if self.mutation_rate == "auto" else self.mutation_rate
         mutates = np.zeros(self._n_parameters, bool)
@@ -244,9 +243,13 @@ class EvolutionOptimizer(Optimizer):
                 child[columns] = subset.flip(point[None, columns], rng)[0]
             else:  # a crossover may have left too many or too few columns; those to change are random
                 child[columns] = subset.snap((point[columns] + 0.2 * rng.random(subset.n))[None])[0]
-        # In a branch that the mutation has led to, nothing is inherited but what it shares.
-        child = np.where(space.active(child[None])[0] & ~space.active(point[None])[0], fresh, child)
-        return space.snap(child[None])[0]
+        # Another branch may have been the mutation, where nothing is inherited but what it shares.
+        return space.snap(self._completed(child, space.active(point[None])[0])[None])[0]
+
+    def _completed(self, point, known):
+        """Draw what a point needs to be one of its branch, and was not known."""
+        missing = self.space.active(point[None])[0] & ~known
+        return np.where(missing, self.space.sample(1, self.rng)[0], point) if missing.any() else point
 
     # -- population --------------------------------------------------------------------------------
 

@@ -77,7 +77,7 @@ class Subset(Dimension):
         return np.where(np.asarray(value, bool), 0.75, 0.25)
 
     def decode(self, point):
-        return tuple(bool(on) for on in self.snap(np.asarray(point, float)[None])[0] > 0.5)
+        return tuple((self.snap(np.asarray(point, float)[None])[0] > 0.5).tolist())
 
     def snap(self, points):
         sizes = np.clip((points >= 0.5).sum(axis=1), self.min_features, self.max_features)
