@@ -97,10 +97,10 @@ class Subset(Dimension):
         return np.where(ranks < np.asarray(sizes)[:, None], 0.75, 0.25)
 
     def flip(self, points, rng):
-        """Add and remove a few columns at random, as many of the one as of the other on average.
+        """Remove some columns at random, add some, or replace some, each as likely.
 
-        So subsets keep their size about, where independent bits would drift to half of all columns. How
-        many change follows a power law: mostly a few, at times many, and always at least one.
+        How many follows a power law, mostly a few, at times up to half of the subset, or as many again: the
+        size may be halved as well as doubled, where independent bits would drift to half of all columns.
 
         Parameters
         ----------
@@ -119,16 +119,22 @@ class Subset(Dimension):
         Doerr, Le, Makhmara & Nguyen, "Fast genetic algorithms", 2017.
         """
         points = self.snap(points + 0.2 * rng.random(points.shape))  # ties in random order
-        changes = np.minimum(rng.random(len(points)) ** -2.0, self.n).astype(int)  # exponent 1.5
-        added = rng.binomial(changes, 0.5)
-        for point, n_added, n_removed in zip(points, added, changes - added, strict=True):
-            on, off = np.flatnonzero(point > 0.5), np.flatnonzero(point < 0.5)
-            n_added = min(n_added, len(off), self.max_features - len(on) + min(n_removed, len(on)))
-            n_removed = min(n_removed, len(on), len(on) + n_added - self.min_features)
-            if n_added == n_removed == 0:
-                n_added = n_removed = min(1, len(on), len(off))
-            point[rng.permutation(off)[:n_added]] = 0.75
-            point[rng.permutation(on)[:n_removed]] = 0.25
+        for point in points:
+            on, off = (
+                rng.permutation(np.flatnonzero(point > 0.5)),
+                rng.permutation(np.flatnonzero(point < 0.5)),
+            )
+            n_changes = rng.random() ** -2.0  # exponent 1.5
+            kind = rng.integers(3)
+            room = self.max_features - len(on), len(on) - self.min_features
+            if kind == 0 and room[0] > 0:
+                n_added, n_removed = int(min(n_changes, len(on), room[0])), 0
+            elif kind == 1 and room[1] > 0:
+                n_added, n_removed = 0, int(min(n_changes, max(1, len(on) // 2), room[1]))
+            else:
+                n_added = n_removed = int(min(n_changes, max(1, len(on) // 2), len(off)))
+            point[off[:n_added]] = 0.75
+            point[on[:n_removed]] = 0.25
         return points
 
     def neighbors(self, point):
