@@ -120,19 +120,17 @@ class Subset(Dimension):
         """
         points = self.snap(points + 0.2 * rng.random(points.shape))  # ties in random order
         for point in points:
-            on, off = (
-                rng.permutation(np.flatnonzero(point > 0.5)),
-                rng.permutation(np.flatnonzero(point < 0.5)),
-            )
-            n_changes = rng.random() ** -2.0  # exponent 1.5
-            kind = rng.integers(3)
-            room = self.max_features - len(on), len(on) - self.min_features
-            if kind == 0 and room[0] > 0:
-                n_added, n_removed = int(min(n_changes, len(on), room[0])), 0
-            elif kind == 1 and room[1] > 0:
-                n_added, n_removed = 0, int(min(n_changes, max(1, len(on) // 2), room[1]))
-            else:
-                n_added = n_removed = int(min(n_changes, max(1, len(on) // 2), len(off)))
+            on = rng.permutation(np.flatnonzero(point > 0.5))
+            off = rng.permutation(np.flatnonzero(point < 0.5))
+            most_added = min(len(on), self.max_features - len(on))
+            most_removed = min(max(1, len(on) // 2), len(on) - self.min_features)
+            most_replaced = min(max(1, len(on) // 2), len(off))
+            most = np.array([most_added, most_removed, most_replaced])
+            if not most.any():  # there is a single subset
+                continue
+            kind = rng.choice(np.flatnonzero(most))
+            n_changes = int(min((1.0 - rng.random()) ** -2.0, most[kind]))  # exponent 1.5
+            n_added, n_removed = n_changes * (kind != 1), n_changes * (kind != 0)
             point[off[:n_added]] = 0.75
             point[on[:n_removed]] = 0.25
         return points
