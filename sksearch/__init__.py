@@ -1,7 +1,8 @@
 """sksearch: hyperparameter search for scikit-learn and PyTorch."""
 
 from sksearch.bayes import BayesSearchCV
+from sksearch.genetic import GeneticSearchCV
 from sksearch.selection import OneStandardError
 
-__all__ = ["BayesSearchCV", "OneStandardError"]
+__all__ = ["BayesSearchCV", "GeneticSearchCV", "OneStandardError"]
 __version__ = "0.1.0"

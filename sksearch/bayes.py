@@ -83,9 +83,10 @@ class BayesSearchCV(AdaptiveSearchCV):
     factor : float, default=3
         Each step gives `factor` times the samples or iterations of the one before, to the best
         ``1 / factor`` of the candidates.
-    initial_params : list of dict, default=None
+    initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
-        candidate 0 where the space holds them.
+        candidate 0 where the space holds them. Of an earlier search's ``cv_results_``, the best settings are
+        tried, up to half of `n_iter`.
     objectives : list of str, default=None
         At least two metrics to optimise together, for `pareto_front_`: scorers of scikit-learn, which are
         then the scoring, or names in `scoring` where that is given; and "-mean_fit_time" or

@@ -61,3 +61,31 @@ def without_infinity(scores):
     if isinstance(scores, dict):
         return {name: without_infinity(score) for name, score in scores.items()}
     return np.nan if np.isinf(scores) else scores
+
+
+def best_first(results, names, most):
+    """List the settings of an earlier search, best first.
+
+    Parameters
+    ----------
+    results : dict of str to ndarray
+        Its ``cv_results_``. Of several metrics, the first one counts.
+    names : set of str
+        Parameters that are of interest; the resource of an earlier search may be another one.
+    most : int
+        Most settings to list.
+
+    Returns
+    -------
+    params : list of dict
+        Candidates that failed or were dropped are left out.
+    """
+    scores = next((np.asarray(v, float) for k, v in results.items() if k.startswith("mean_test_")), None)
+    if scores is None or "params" not in results:
+        raise ValueError(
+            "initial_params is a dict, but not the cv_results_ of a search: write a list of settings, "
+            "[{...}, ...]."
+        )
+    rows = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])]
+    params = [{k: v for k, v in results["params"][row].items() if k in names} for row in rows]
+    return params[:most]

@@ -30,7 +30,7 @@ from sksearch._messages import check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.journal import identity_of
 from sksearch.objectives import ObjectivesMixin
-from sksearch.results import tabulate, without_infinity
+from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
 from sksearch.study import Study
@@ -80,7 +80,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         "min_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(Real, 1, None, closed="neither")],
-        "initial_params": [list, tuple, None],
+        "initial_params": [list, tuple, dict, None],
         "objectives": [list, tuple, None],
         "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
@@ -299,7 +299,11 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         """List the settings to try first."""
         own = own_params(space, self.estimator)
         initial = [] if own is None else [own]
-        for i, params in enumerate(self.initial_params or ()):
+        given = self.initial_params or ()
+        if isinstance(given, dict):
+            # Half of the budget: an earlier search repeated in full would leave nothing to search.
+            given = best_first(given, set().union(*space.branches), max(1, self.n_iter // 2))
+        for i, params in enumerate(given):
             if not isinstance(params, dict) or params not in space:
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
@@ -366,6 +370,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         if self.multimetric_ and callable(self.scoring):
             self._check_refit_for_multimetric(out[0]["test_scores"])
         params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
+        columns |= study.optimizer.describe([trial.point for trial in trials])
         with _WARNINGS_LOCK, warnings.catch_warnings():
             if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
                 # Said already, with its reasons; or no fault.

@@ -35,10 +35,10 @@ def _sksearch_notation(dimension):
     return (dimension.low, dimension.high, "log-uniform" if dimension.log else "uniform")
 
 
-def bayes(task, n_iter, seed):
-    from sksearch import BayesSearchCV
+def _sksearch(name, task, n_iter, seed):
+    import sksearch
 
-    search = BayesSearchCV(
+    search = getattr(sksearch, name)(
         task.estimator,
         {d.name: _sksearch_notation(d) for d in task.space},
         n_iter=n_iter,
@@ -49,6 +49,14 @@ def bayes(task, n_iter, seed):
     )
     search.fit(task.X, task.y)
     return _trace_of(search.cv_results_, len(task.splits))
+
+
+def bayes(task, n_iter, seed):
+    return _sksearch("BayesSearchCV", task, n_iter, seed)
+
+
+def genetic(task, n_iter, seed):
+    return _sksearch("GeneticSearchCV", task, n_iter, seed)
 
 
 # --- scikit-learn ---------------------------------------------------------------------------------
@@ -105,6 +113,7 @@ class Searcher:
 
 SEARCHERS = {
     "bayes": Searcher(bayes, ("sksearch",)),
+    "genetic": Searcher(genetic, ("sksearch",)),
     "random": Searcher(random_search, ("sklearn",)),
     "skopt": Searcher(peers.skopt_gp, ("skopt",)),
     "optuna-tpe": Searcher(peers.optuna_tpe, ("optuna",)),

@@ -2,6 +2,7 @@
 
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.bayesian import BayesianOptimizer
+from sksearch.optimizers.evolution import EvolutionOptimizer
 from sksearch.optimizers.random import RandomOptimizer
 
-__all__ = ["BayesianOptimizer", "Optimizer", "RandomOptimizer"]
+__all__ = ["BayesianOptimizer", "EvolutionOptimizer", "Optimizer", "RandomOptimizer"]

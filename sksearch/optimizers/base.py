@@ -103,6 +103,21 @@ class Optimizer(ABC):
             else:
                 self.values[row], self.noise[row] = value, variance
 
+    def describe(self, points):
+        """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.
+
+        Parameters
+        ----------
+        points : list of ndarray of shape (n_columns,)
+            Canonical points, in the order in which they were asked.
+
+        Returns
+        -------
+        columns : dict of str to ndarray of shape (len(points),)
+            Nothing, where an algorithm has nothing to say.
+        """
+        return {}
+
     @abstractmethod
     def _propose(self):
         """Return points worth asking, best first, of shape (n_proposals, n_columns).

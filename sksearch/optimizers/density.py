@@ -1,4 +1,4 @@
-"""Random points that resemble the better ones known."""
+"""Densities of the better points known, and of the others: what is worth trying resembles the first."""
 
 import numpy as np
 
@@ -8,6 +8,12 @@ _GOOD = 0.25
 _LEAST_BANDWIDTH = 0.05
 # How often a category is drawn anew.
 _REDRAWN = 0.2
+
+
+def better_rows(values):
+    """Rows of the best quarter of the values, at least two where there are, best first."""
+    k = max(2, int(np.ceil(_GOOD * np.isfinite(values).sum())))
+    return np.argsort(-values, kind="stable")[:k]
 
 
 def sample_like_best(space, points, values, n, rng):
@@ -44,18 +50,100 @@ def sample_like_best(space, points, values, n, rng):
     ----------
     Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
     """
-    k = max(2, int(np.ceil(_GOOD * np.isfinite(values).sum())))
-    good = points[np.argsort(-values, kind="stable")[:k]]
+    return sample_like(space, points[better_rows(values)], n, rng)[0]
+
+
+def sample_like(space, good, n, rng):
+    """Draw points from the density of given ones, as `sample_like_best` does.
+
+    A subset of columns takes each column from another of the good points, and then a few more or less.
+
+    Parameters
+    ----------
+    space : Space
+        Whose points.
+    good : ndarray of shape (k, n_columns)
+        Canonical points.
+    n : int
+        Number of points.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    sampled : ndarray of shape (n, n_columns)
+        Canonical points.
+    sources : ndarray of int, shape (n, n_columns)
+        Of which good point a coordinate is; -1 where it was drawn anew.
+    """
+    k = len(good)
     prior = space.sample(n, rng)
     columns = np.arange(space.n_columns)
-    chosen = rng.integers(len(good) + 1, size=prior.shape)
-    center = good[np.minimum(chosen, len(good) - 1), columns]
-    bandwidth = np.maximum(good.std(axis=0), _LEAST_BANDWIDTH) * k**-0.2
-    moved = center + bandwidth * rng.standard_normal(prior.shape)
+    chosen = rng.integers(k + 1, size=prior.shape)
+    center = good[np.minimum(chosen, k - 1), columns]
+    moved = center + _bandwidth(good) * rng.standard_normal(prior.shape)
     redrawn = rng.random(prior.shape) < _REDRAWN
     sampled = np.where(space.ordered, moved, np.where(redrawn, prior, center))
     # What falls out of the cube is drawn anew: clipped, it would pile up on the bounds. So is what a good
     # point of another branch says nothing about.
-    anew = (chosen == len(good)) | (sampled < 0.0) | (sampled > 1.0)
-    anew |= ~space.active(good)[np.minimum(chosen, len(good) - 1), columns]
-    return space.snap(np.where(anew, prior, sampled))
+    anew = (chosen == k) | (sampled < 0.0) | (sampled > 1.0)
+    anew |= ~space.active(good)[np.minimum(chosen, k - 1), columns]
+    sampled = np.where(anew, prior, sampled)
+    sources = np.where(anew | ~(space.ordered | ~redrawn), -1, chosen)
+    for columns, subset in space.subsets:
+        # Columns drawn anew would belong to subsets of another size.
+        chosen = rng.integers(k, size=(n, subset.n))
+        sources[:, columns] = np.where(space.active(good)[chosen, columns.start], chosen, -1)
+        mixed = subset.flip(good[chosen, np.arange(columns.start, columns.stop)], rng)
+        whole = (sources[:, columns] < 0).all(axis=1, keepdims=True)
+        sampled[:, columns] = np.where(whole, prior[:, columns], mixed)
+    sampled = space.snap(sampled)
+    return sampled, np.where(space.active(sampled), sources, -1)
+
+
+def log_ratio(space, good, others, points):
+    r"""Logarithm of how much denser the good points are around some points than the others are.
+
+    .. math:: r(x) = \sum_{j\ \mathrm{active}} \log \frac{p(x_j \mid \mathrm{good})}
+              {p(x_j \mid \mathrm{others})}
+
+    with the densities of `sample_like_best`, category by category where a coordinate is one.
+
+    Parameters
+    ----------
+    space : Space
+        Whose points.
+    good, others : ndarray of shape (n_good, n_columns), (n_others, n_columns)
+        Canonical points.
+    points : ndarray of shape (n, n_columns)
+        Canonical points.
+
+    Returns
+    -------
+    ratio : ndarray of shape (n,)
+
+    References
+    ----------
+    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.1.
+    """
+    ratios = _log_density(space, good, points) - _log_density(space, others, points)
+    return np.where(space.active(points), ratios, 0.0).sum(axis=1)
+
+
+def _log_density(space, data, points):
+    """Log density of each coordinate of points; shape (n, n_columns)."""
+    density = np.where(space.ordered, 1.0, 1.0 / space.n_values)[None]  # the user's distribution
+    if not len(data):
+        return np.log(density)
+    active = space.active(data)
+    difference = points[:, None] - data[None]
+    kernel = np.empty_like(difference)
+    bandwidth = _bandwidth(data)[space.ordered]
+    scaled = difference[..., space.ordered] / bandwidth
+    kernel[..., space.ordered] = np.exp(-0.5 * scaled**2) / (np.sqrt(2.0 * np.pi) * bandwidth)
+    kernel[..., ~space.ordered] = np.abs(difference[..., ~space.ordered]) < 1e-9
+    return np.log((density + np.einsum("ijk,jk->ik", kernel, active)) / (1.0 + active.sum(axis=0)))
+
+
+def _bandwidth(data):
+    return np.maximum(data.std(axis=0), _LEAST_BANDWIDTH) * len(data) ** -0.2

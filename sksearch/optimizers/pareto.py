@@ -59,6 +59,47 @@ def non_dominated_sort(values):
     return fronts
 
 
+def crowded_merit(values):
+    r"""Order rows as NSGA-II does: by front first, and within a front those in the less crowded places first.
+
+    The crowding distance of a row is the sum, over objectives, of the gap between its two neighbours on the
+    same front, as a share of the front's extent; infinite at the ends.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_objectives)
+        Larger is better; rows of -inf for failures.
+
+    Returns
+    -------
+    merit : ndarray of shape (n,)
+        Larger is better: minus the front's number, plus ``c / (1 + c)`` of the crowding distance c; -inf
+        for failures.
+
+    References
+    ----------
+    Deb, Pratap, Agarwal & Meyarivan, "A fast and elitist multiobjective genetic algorithm: NSGA-II", 2002,
+    section III.
+    """
+    finite = np.isfinite(values).all(axis=1)
+    merit = np.full(len(values), -np.inf)
+    told = values[finite]
+    fronts = non_dominated_sort(told)
+    crowding = np.zeros(len(told))
+    for front in range(fronts.max(initial=-1) + 1):
+        rows = np.flatnonzero(fronts == front)
+        for objective in told[rows].T:
+            order = np.argsort(objective, kind="stable")
+            extent = np.ptp(objective)
+            gaps = np.full(len(rows), np.inf)
+            if extent > 0:
+                ranked = objective[order]
+                gaps[1:-1] = (ranked[2:] - ranked[:-2]) / extent
+            crowding[rows[order]] += gaps
+    merit[finite] = -fronts + 1.0 - 1.0 / (1.0 + crowding)
+    return merit
+
+
 def hypervolume(values, reference):
     r"""Volume of what the rows dominate and the reference point does not exceed.
 

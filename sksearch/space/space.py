@@ -39,6 +39,10 @@ class Space:
         Whether the coordinate is a number; else it is a category.
     n_values : ndarray of float, shape (n_columns,)
         Number of values of the coordinate, inf where it is continuous.
+    parameter : ndarray of int, shape (n_columns,)
+        Number of the parameter that the coordinate belongs to; the choice of the branch counts as one.
+    subsets : list of (slice, Subset)
+        The parameters that take several columns, and which.
     size : int or inf
         Number of distinct configurations.
 
@@ -78,9 +82,12 @@ class Space:
         self._placed = [(dimension, columns) for (_, dimension), columns in placed.items()]
         self.ordered = np.zeros(self.n_columns, bool)
         self.n_values = np.full(self.n_columns, float(len(self.branches)))
-        for dimension, columns in self._placed:
+        self.parameter = np.zeros(self.n_columns, int)
+        for number, (dimension, columns) in enumerate(self._placed, start=self._offset):
             self.ordered[columns] = dimension.ordered
             self.n_values[columns] = dimension.n_values
+            self.parameter[columns] = number
+        self.subsets = [(columns, dimension) for dimension, columns in self._placed if dimension.width > 1]
         self._active = np.zeros((len(self.branches), self.n_columns), bool)
         self._active[:, : self._offset] = True
         for active, branch_columns in zip(self._active, self._columns, strict=True):

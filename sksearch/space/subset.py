@@ -77,7 +77,7 @@ class Subset(Dimension):
         return np.where(np.asarray(value, bool), 0.75, 0.25)
 
     def decode(self, point):
-        return tuple(bool(on) for on in self.snap(np.asarray(point, float)[None])[0] > 0.5)
+        return tuple((self.snap(np.asarray(point, float)[None])[0] > 0.5).tolist())
 
     def snap(self, points):
         sizes = np.clip((points >= 0.5).sum(axis=1), self.min_features, self.max_features)
@@ -95,6 +95,45 @@ class Subset(Dimension):
         """Turn the `sizes[i]` largest coordinates of row i on, the others off."""
         ranks = np.argsort(np.argsort(-points, axis=1, kind="stable"), axis=1, kind="stable")
         return np.where(ranks < np.asarray(sizes)[:, None], 0.75, 0.25)
+
+    def flip(self, points, rng):
+        """Remove some columns at random, add some, or replace some, each as likely.
+
+        How many follows a power law, mostly a few, at times up to half of the subset, or as many again: the
+        size may be halved as well as doubled, where independent bits would drift to half of all columns.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, n)
+            Encoded subsets; columns are left out or added at random where there are too many or too few.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        points : ndarray of shape (n_points, n)
+            Canonical points.
+
+        References
+        ----------
+        Doerr, Le, Makhmara & Nguyen, "Fast genetic algorithms", 2017.
+        """
+        points = self.snap(points + 0.2 * rng.random(points.shape))  # ties in random order
+        for point in points:
+            on = rng.permutation(np.flatnonzero(point > 0.5))
+            off = rng.permutation(np.flatnonzero(point < 0.5))
+            most_added = min(len(on), self.max_features - len(on))
+            most_removed = min(max(1, len(on) // 2), len(on) - self.min_features)
+            most_replaced = min(max(1, len(on) // 2), len(off))
+            most = np.array([most_added, most_removed, most_replaced])
+            if not most.any():  # there is a single subset
+                continue
+            kind = rng.choice(np.flatnonzero(most))
+            n_changes = int(min((1.0 - rng.random()) ** -2.0, most[kind]))  # exponent 1.5
+            n_added, n_removed = n_changes * (kind != 1), n_changes * (kind != 0)
+            point[off[:n_added]] = 0.75
+            point[on[:n_removed]] = 0.25
+        return points
 
     def neighbors(self, point):
         flipped = np.tile(point, (self.n, 1))

@@ -1,12 +1,14 @@
-"""Pytest plugin that puts ``BayesSearchCV`` where scikit-learn's tests import a search class.
+"""Pytest plugin that puts a searcher where scikit-learn's tests import a search class.
 
 Loaded with ``-p substitute`` and this folder on ``PYTHONPATH``, it replaces ``GridSearchCV`` and
 ``RandomizedSearchCV`` in ``sklearn.model_selection`` before any test module is imported.
+Which one, the environment variable ``SKSEARCH_SEARCHER`` says, ``BayesSearchCV`` by default.
 ``sklearn.model_selection._search`` stays as it is: its private names, ``BaseSearchCV`` and the
 halving searches built on them are not under test.
 """
 
 import inspect
+import os
 import random
 from typing import ClassVar
 
@@ -14,16 +16,18 @@ import numpy as np
 import sklearn.model_selection
 from sklearn.model_selection import ParameterGrid
 
-from sksearch import BayesSearchCV
+import sksearch
+
+SearchCV = getattr(sksearch, os.environ.get("SKSEARCH_SEARCHER", "BayesSearchCV"))
 
 # Documented additions to scikit-learn's results. Tests that compare the exact set of columns, or
 # of fitted attributes, would fail for these alone, and the rest of those tests is worth running.
-EXTRA_COLUMNS = ("status", "n_resources", "wall_time", "partial_test_score")
+EXTRA_COLUMNS = ("status", "n_resources", "wall_time", "partial_test_score", "generation", "parents")
 EXTRA_ATTRIBUTES = ("optimizer_", "pareto_front_", "best_score_corrected_")
 
 
-class _SubstituteSearchCV(BayesSearchCV):
-    """``BayesSearchCV`` that shows, once fitted, only what scikit-learn's searches show."""
+class _SubstituteSearchCV(SearchCV):
+    """The searcher that shows, once fitted, only what scikit-learn's searches show."""
 
     def fit(self, X, y=None, **params):
         super().fit(X, y, **params)
@@ -40,7 +44,7 @@ class _SubstituteSearchCV(BayesSearchCV):
 
 # The constructors below have scikit-learn's parameters only, since `get_params`, `clone` and
 # `repr` read them from the signature. What `fit` reads besides stands on the class.
-for _name, _parameter in inspect.signature(BayesSearchCV).parameters.items():
+for _name, _parameter in inspect.signature(SearchCV).parameters.items():
     if _parameter.default is not inspect.Parameter.empty:
         setattr(_SubstituteSearchCV, _name, _parameter.default)
 
@@ -53,10 +57,10 @@ def _tuples_to_lists(space):
 
 
 class GridSearchCV(_SubstituteSearchCV):
-    """``BayesSearchCV`` with the constructor of ``GridSearchCV``: its budget is the whole grid."""
+    """The searcher with the constructor of ``GridSearchCV``: its budget is the whole grid."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **BayesSearchCV._parameter_constraints,
+        **SearchCV._parameter_constraints,
         "param_grid": [dict, list],
     }
 
@@ -97,10 +101,10 @@ class GridSearchCV(_SubstituteSearchCV):
 
 
 class RandomizedSearchCV(_SubstituteSearchCV):
-    """``BayesSearchCV`` with the constructor of ``RandomizedSearchCV``."""
+    """The searcher with the constructor of ``RandomizedSearchCV``."""
 
     _parameter_constraints: ClassVar[dict] = {
-        **BayesSearchCV._parameter_constraints,
+        **SearchCV._parameter_constraints,
         "param_distributions": [dict, list],
     }
 

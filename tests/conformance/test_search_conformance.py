@@ -1,4 +1,4 @@
-"""scikit-learn's own tests of its search classes, run with ``BayesSearchCV`` in their place.
+"""scikit-learn's own tests of its search classes, run with the searchers in their place.
 
 What each test is expected to do stands in ``expected-<major>.<minor>.txt``, one line per test:
 ``passed  <test>`` or ``failed  <test>  # <why>``. To write the list of the installed scikit-learn
@@ -77,8 +77,8 @@ def write_lines(outcomes, expected):
     return lines
 
 
-def run_scikit_learn_tests():
-    """Run the tests with the names replaced and return their outcomes by name, skips left out.
+def run_scikit_learn_tests(searcher="BayesSearchCV"):
+    """Run the tests with a searcher in place and return their outcomes by name, skips left out.
 
     The names have to be replaced before scikit-learn's test module is imported, which takes an
     interpreter of its own.
@@ -91,6 +91,7 @@ def run_scikit_learn_tests():
         "PYTHONPATH": os.pathsep.join(str(path) for path in paths if path),
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "OMP_NUM_THREADS": "1",
+        "SKSEARCH_SEARCHER": searcher,
     }
     for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONWARNINGS"):
         environment.pop(name, None)
@@ -152,7 +153,8 @@ def differences(outcomes, expected, *, same_version):
     return messages
 
 
-def test_search_passes_scikit_learns_own_tests():
+@pytest.mark.parametrize("searcher", ["BayesSearchCV", "GeneticSearchCV"])
+def test_search_passes_scikit_learns_own_tests(searcher):
     """Each of scikit-learn's tests does what the list for the installed version says."""
     if importlib.util.find_spec("sklearn.model_selection.tests") is None:
         pytest.skip("this scikit-learn was installed without its tests")
@@ -163,7 +165,7 @@ def test_search_passes_scikit_learns_own_tests():
     expected = read_list(path)
     same_version = listed_version == installed_version()
 
-    outcomes = run_scikit_learn_tests()
+    outcomes = run_scikit_learn_tests(searcher)
 
     # A report that lost most tests (a rename, a failed collection) must not count as success.
     # Some are missing legitimately where an optional package is.

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
-from sksearch.optimizers import BayesianOptimizer, RandomOptimizer, bayesian
+from sksearch.optimizers import BayesianOptimizer, EvolutionOptimizer, RandomOptimizer, bayesian
 from sksearch.optimizers.bayesian import representative, standardize, unstandardize
 from sksearch.space import Space, Subset
 
 SPACE = Space({"x": (0.0, 1.0), "y": (1e-3, 1e3, "log-uniform"), "k": ["a", "b", "c"], "n": (1, 30)})
-OPTIMIZERS = [RandomOptimizer, BayesianOptimizer]
+OPTIMIZERS = [RandomOptimizer, BayesianOptimizer, EvolutionOptimizer]
 
 
 def score(params):

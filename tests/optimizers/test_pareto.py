@@ -5,7 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sksearch.optimizers import BayesianOptimizer, RandomOptimizer
-from sksearch.optimizers.pareto import hypervolume, non_dominated, non_dominated_sort, scalarize
+from sksearch.optimizers.pareto import (
+    crowded_merit,
+    hypervolume,
+    non_dominated,
+    non_dominated_sort,
+    scalarize,
+)
 from sksearch.space import Space
 
 # Few different values, so that rows and columns have ties.
@@ -129,3 +135,13 @@ def test_the_model_is_of_one_weighing_and_predicts_no_objective():
     optimizer = run(BayesianOptimizer(SPACE, np.random.default_rng(0)), 8)
     with pytest.raises(ValueError, match="no model of each objective"):
         optimizer.predict(SPACE.decode(optimizer.points[0]))
+
+
+def test_crowded_merit_puts_fronts_first_and_then_the_less_crowded():
+    values = np.array([[0.0, 4.0], [1.0, 3.0], [1.1, 2.9], [4.0, 0.0], [0.5, 0.5], [-np.inf, -np.inf]])
+    merit = crowded_merit(values)
+    assert merit[0] == merit[3] == 1.0  # the ends
+    assert merit[1] < merit[2] < 1.0  # more room on one side
+    assert merit[2] > 0.0 > merit[5]
+    assert merit[4] <= 0.0
+    assert merit[5] == -np.inf

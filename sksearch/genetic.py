@@ -1,0 +1,255 @@
+"""GeneticSearchCV: the searcher in which better candidates have children."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from sksearch._compat import Interval, StrOptions
+from sksearch.optimizers import EvolutionOptimizer
+from sksearch.search import AdaptiveSearchCV
+
+
+class GeneticSearchCV(AdaptiveSearchCV):
+    """Evolution of hyperparameters by cross-validation.
+
+    The better candidates are the parents of the next ones, which mix their parameters and change about one of
+    them. A proposal costs less than a millisecond, whatever the number of candidates before it, so this is
+    the searcher for hundreds and thousands of candidates, for many parameters, and for subsets of columns.
+    With fewer than a hundred candidates that take a second or more, `BayesSearchCV` needs fewer fits.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A scikit-learn estimator, pipeline, or anything with ``fit``, ``get_params`` and ``set_params``.
+        Either it has a ``score`` method or `scoring` is given.
+    param_distributions : dict or list of dict, default=None
+        What to search: values by parameter name. A value is
+
+        - a list or array of values of any kind (numbers in order are ordinal),
+        - a frozen ``scipy.stats`` distribution,
+        - ``(low, high)`` or ``(low, high, prior)`` with `prior` "uniform" or "log-uniform"; two integers
+          make an integer range; both bounds are included,
+        - :class:`~sksearch.space.Real`, :class:`~sksearch.space.Integer`,
+          :class:`~sksearch.space.Categorical` or :class:`~sksearch.space.Subset`.
+
+        A list of dicts is their union: each candidate has the parameters of one of them. None takes
+        :func:`~sksearch.space.default_space`.
+    n_iter : int, default=50
+        Number of candidates. No candidate is evaluated twice; a finite space may end the search earlier.
+        If it covers a finite space, candidates are in the order of ``GridSearchCV``.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
+        where `refit` is False or a callable that names none; all of `objectives`, where these are given.
+    n_jobs : int, default=None
+        Number of fits in parallel, as in joblib.
+    refit : bool, str or callable, default=True
+        As in ``GridSearchCV``; besides, "one-standard-error" or a :class:`~sksearch.OneStandardError` choose
+        the simplest candidate that is within one standard error of the best. With `objectives`, True stands
+        for the first of them that is a score.
+    cv : int, cross-validation generator or iterable, default=None
+        As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
+    verbose : int, default=0
+        1 prints a line per round, larger values also one per fit.
+    pre_dispatch : int or str, default="2*n_jobs"
+        As in ``GridSearchCV``.
+    random_state : int, RandomState instance or None, default=None
+        Same seed and same `n_jobs`, same candidates.
+    error_score : "raise" or float, default=nan
+        Score of a fit that fails. A candidate that fails is a row with status "failed", and the search
+        goes on; "raise" raises its error.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` has training scores.
+    timeout : float, default=None
+        Seconds after which no candidate begins. Those that run are finished, and the best is refitted.
+    n_iter_no_change : int, default=None
+        End the search when this many candidates in a row did not improve the best score by more than
+        `tol`. With `objectives`, one that is better than each before it, in any of them, is an improvement.
+    tol : float, default=0.0
+        Smallest improvement that counts for `n_iter_no_change`.
+    resource : str, default=None
+        What candidates get bit by bit, so that those without a chance cost little. With "folds" a candidate
+        runs one fold after the other, with "n_samples" all folds on more and more of the training rows, and
+        with the name of a parameter, such as "max_epochs" or "clf__n_estimators", on more and more
+        iterations; an estimator with ``warm_start`` or ``partial_fit`` goes on where it is. A candidate is
+        dropped when its chance to beat the best is below 3 %, or, with samples and iterations, when it is not
+        among the best ``1 / factor`` that got as far; the model learns from what was run. See the user guide
+        on resources.
+    min_resources : int or "auto", default="auto"
+        What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least
+        two of each class per fold.
+    max_resources : int or "auto", default="auto"
+        What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
+        own value). With "folds" it is the number of folds.
+    factor : float, default=3
+        Each step gives `factor` times the samples or iterations of the one before, to the best
+        ``1 / factor`` of the candidates.
+    initial_params : list of dict, or dict of str to ndarray, default=None
+        Known-good candidates to try first, after the estimator's own current parameters, which are
+        candidate 0 where the space holds them. Of an earlier search's ``cv_results_``, the best settings are
+        tried, up to half of `n_iter`.
+    objectives : list of str, default=None
+        At least two metrics to optimise together, for `pareto_front_`: scorers of scikit-learn, which are
+        then the scoring, or names in `scoring` where that is given; and "-mean_fit_time" or
+        "-mean_score_time", of which less is better. Not with a `resource`. See the user guide on objectives.
+    journal : str or path-like, default=None
+        File in which every finished candidate is recorded. The same call with the same journal goes on where
+        the last one ended or was killed, without repeating a finished candidate; in rounds, with the same
+        result as if it had never stopped. Give `cv` a seed if it shuffles: other folds are another search.
+    executor : {"rounds", "stream"}, Rounds or Stream, default="rounds"
+        How candidates are run, see :mod:`sksearch.execution`. Rounds propose as many candidates at once as
+        keep the workers busy, ``Rounds(n_points=8)`` eight; they are reproducible. In a stream no worker
+        waits for another, which pays where fits take unequal times; with several workers it is not
+        reproducible.
+    population_size : int, default=20
+        How many of the best candidates can be parents. Larger populations learn more slowly, and are harder
+        to mislead. The first ``population_size // 2`` candidates, `initial_params` included, are spread over
+        the space.
+    crossover_rate : float, default=0.9
+        Share of children of two parents that have genes of both; the others have those of one.
+    mutation_rate : float or "auto", default="auto"
+        Chance of each parameter of a child of two parents to change; at least one does. "auto" is one by the
+        number of parameters.
+    tournament_size : int, default=3
+        How many candidates compete for being a parent; the best one wins. With 1 all are equal.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        As in ``GridSearchCV``, in the order of proposal, with more columns: ``status`` ("ok", "failed",
+        "timeout", or "stopped" for a candidate that was dropped), ``n_resources`` (how much of the resource
+        it got; folds, where there is none), ``wall_time`` (seconds of all its fits), ``parents`` (a tuple of
+        rows, empty for candidates of the start and given ones) and ``generation`` (0 without parents, else
+        one more than the latest of theirs). With a `resource`,
+        a dropped candidate has NaN for what was not run and ranks after all that were run to their end, and
+        ``partial_test_score`` is the mean score of what was run.
+    best_estimator_ : estimator
+        The best candidate, refitted on all data. Only with `refit`.
+    best_score_ : float
+        Its mean cross-validated score. With a callable `refit`, only if that is a ``OneStandardError``.
+    best_score_corrected_ : float
+        The same without the optimism of a score that was chosen because it is high, from the scores of all
+        candidates and without a fit. With two folds or more, and where there is ``best_score_``; see the
+        user guide on winners.
+    best_params_ : dict
+        Its parameters.
+    best_index_ : int
+        Its row in ``cv_results_``.
+    scorer_ : callable or dict of callable
+        What scored the held-out data.
+    n_splits_ : int
+        Number of folds.
+    pareto_front_ : ndarray of int
+        Rows in ``cv_results_`` of the candidates that no other one dominates (is at least as good in all
+        objectives, and better in one), best by the first objective first. Only with `objectives`.
+    refit_time_ : float
+        Seconds that the refit took.
+    multimetric_ : bool
+        Whether there are several scores.
+    optimizer_ : EvolutionOptimizer
+        The optimizer with all it was told: its ``population``, and a ``logbook`` of each `population_size`
+        candidates that ``pandas.DataFrame`` takes.
+    n_features_in_, feature_names_in_, classes_
+        Of ``best_estimator_``, where it has them.
+
+    References
+    ----------
+    Whitley, "The GENITOR algorithm and selection pressure", 1989.
+
+    Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
+
+    Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
+
+    Li et al., "A system for massively parallel hyperparameter tuning", 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.svm import SVC
+    >>> from sksearch import GeneticSearchCV
+    >>> X, y = load_iris(return_X_y=True)
+    >>> space = {"C": (1e-3, 1e3, "log-uniform"), "gamma": (1e-4, 1e1, "log-uniform")}
+    >>> search = GeneticSearchCV(SVC(), space, n_iter=40, random_state=0).fit(X, y)
+    >>> bool(search.best_score_ > 0.97)
+    True
+    >>> len(search.optimizer_.population)
+    20
+    """
+
+    _parameter_constraints: dict = {
+        **AdaptiveSearchCV._parameter_constraints,
+        "population_size": [Interval(Integral, 2, None, closed="left")],
+        "crossover_rate": [Interval(Real, 0, 1, closed="both")],
+        "mutation_rate": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="right")],
+        "tournament_size": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions=None,
+        *,
+        n_iter=50,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+        timeout=None,
+        n_iter_no_change=None,
+        tol=0.0,
+        resource=None,
+        min_resources="auto",
+        max_resources="auto",
+        factor=3,
+        initial_params=None,
+        objectives=None,
+        journal=None,
+        executor="rounds",
+        population_size=20,
+        crossover_rate=0.9,
+        mutation_rate="auto",
+        tournament_size=3,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            timeout=timeout,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            resource=resource,
+            min_resources=min_resources,
+            max_resources=max_resources,
+            factor=factor,
+            initial_params=initial_params,
+            objectives=objectives,
+            journal=journal,
+            executor=executor,
+        )
+        self.population_size = population_size
+        self.crossover_rate = crossover_rate
+        self.mutation_rate = mutation_rate
+        self.tournament_size = tournament_size
+
+    def _make_optimizer(self, space, rng):
+        return EvolutionOptimizer(
+            space,
+            rng,
+            population_size=self.population_size,
+            crossover_rate=self.crossover_rate,
+            mutation_rate=self.mutation_rate,
+            tournament_size=self.tournament_size,
+        )
