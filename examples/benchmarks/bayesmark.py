@@ -44,6 +44,7 @@ def parse_arguments(arguments=None):
         help="default: all that can be imported; random always runs, since regret needs it",
     )
     parser.add_argument("--seeds", type=int, help="number of seeds per task (default: 3)")
+    parser.add_argument("--first-seed", type=int, default=0, help="number of the first seed (default: 0)")
     parser.add_argument("--n-iter", type=int, help="candidates per search (default: 50)")
     parser.add_argument("--n-jobs", type=int, help="searches at the same time (default: 1)")
     parser.add_argument("--scale", action="store_true", help="standardise the features")
@@ -96,7 +97,8 @@ def available(names):
 def run_all(options):
     """Run every searcher on every (task, seed), and return the traces by (task, seed, searcher)."""
     task_options = {"scale": options.scale, "blind_start": options.blind_start}
-    runs = list(product(options.tasks, range(options.seeds), options.searchers))
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    runs = list(product(options.tasks, seeds, options.searchers))
     parallel = Parallel(n_jobs=options.n_jobs, return_as="generator_unordered", batch_size=1)
     outcomes = parallel(
         delayed(searchers.run_named)(name, task, seed, options.n_iter, task_options)
