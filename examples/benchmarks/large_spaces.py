@@ -61,7 +61,7 @@ class Function:
 
 
 def by_evolution(function, n_iter, seed):
-    notation = {k: (0.0, 1.0) for k in function.reals} | {k: (0, LARGEST) for k in function.integers}
+    notation = dict.fromkeys(function.reals, (0.0, 1.0)) | dict.fromkeys(function.integers, (0, LARGEST))
     notation |= {k: [str(c) for c in range(N_CATEGORIES)] for k in function.categories}
     space = Space(notation)
     optimizer = EvolutionOptimizer(space, np.random.default_rng(seed))

@@ -1,7 +1,7 @@
 """Evolution: better candidates have children, worse ones make room for them."""
 
 import numpy as np
-from deap import base, tools
+from deap import base
 
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import better_rows, log_ratio, sample_like
@@ -118,6 +118,8 @@ class EvolutionOptimizer(Optimizer):
     @property
     def population(self):
         """The best points told, as a DEAP ``HallOfFame`` of `Individual`, best first."""
+        from deap import tools  # looks for compiled code and the network's modules: not on import
+
         population = tools.HallOfFame(self.population_size)
         population.update(
             [
@@ -136,6 +138,8 @@ class EvolutionOptimizer(Optimizer):
         fitness, and ``diversity``, the mean distance between two of it, per coordinate of the unit cube
         (categories: whether they differ).
         """
+        from deap import tools
+
         logbook = tools.Logbook()
         logbook.header = ["gen", "nevals", "best", "mean", "std", "diversity"]
         for start in range(0, len(self.values), self.population_size):
