@@ -13,7 +13,7 @@ class GeneticSearchCV(AdaptiveSearchCV):
     """Evolution of hyperparameters by cross-validation.
 
     The better candidates are the parents of the next ones, which mix their parameters and change about one of
-    them. A proposal costs less than a millisecond, whatever the number of candidates before it, so this is
+    them. A proposal costs about a millisecond, whatever the number of candidates before it, so this is
     the searcher for hundreds and thousands of candidates, for many parameters, and for subsets of columns.
     With fewer than a hundred candidates that take a second or more, `BayesSearchCV` needs fewer fits.
 

@@ -1,7 +1,7 @@
 """Evolution: better candidates have children, worse ones make room for them."""
 
 import numpy as np
-from deap import base, tools
+from deap import base
 
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import better_rows, log_ratio, sample_like
@@ -11,12 +11,13 @@ from sksearch.optimizers.pareto import crowded_merit
 # it falls, with the inverse of that number.
 _POOLED = 0.8
 _POOLED_UNTIL = 30
-# Children drawn from the gene pool for each one that is evaluated.
-_N_SCREENED = 8
-# Most points that make up the pool, and most of the others it is compared with: beyond, time grows with
-# their number, and what is learned hardly does.
+# Share of the points told that are the gene pool, and most of these, and most of the others it is compared
+# with: beyond, time grows with their number, and what is learned hardly does.
+_POOL = 0.1
 _MOST_POOLED = 25
 _MOST_COMPARED = 100
+# Children drawn from the gene pool for each one that is evaluated.
+_N_SCREENED = 8
 # Scale of a mutation's step, as a share of the cube.
 _STEP = 0.1
 
@@ -74,7 +75,7 @@ class EvolutionOptimizer(Optimizer):
     A child has two parents, or many. Two are winners of tournaments; uniform crossover mixes their
     parameters; then about one parameter that is active changes: a number by a step of Cauchy distribution,
     mostly small and at times far, a category to another, a subset by a few columns more or less. Many
-    parents are the *gene pool* of the best quarter of all points, each coordinate coming from another one
+    parents are the *gene pool* of the best tenth of all points, each coordinate coming from another one
     of them, a little moved. Several such children are drawn, and the one is taken around which good points
     are densest in proportion to the others. That learns faster from few points, and gets stuck sooner, so
     most of the first children are of the second kind, and later ones of the first.
@@ -150,6 +151,8 @@ class EvolutionOptimizer(Optimizer):
         fitness (arrays, with several objectives), and ``diversity``, the mean distance between two of it, per
         coordinate of the unit cube (categories: whether they differ).
         """
+        from deap import tools
+
         logbook = tools.Logbook()
         logbook.header = ["gen", "nevals", "best", "mean", "std", "diversity"]
         for start in range(0, len(self.values), self.population_size):
@@ -209,7 +212,7 @@ class EvolutionOptimizer(Optimizer):
     def _from_pool(self):
         """Children of the better points, the most promising first, and the rows of their parents."""
         merit = self._merit(len(self.values))
-        good = better_rows(merit)[:_MOST_POOLED]
+        good = better_rows(merit, _POOL)[:_MOST_POOLED]
         good = good[np.isfinite(merit[good])]
         others = np.setdiff1d(np.arange(len(merit)), good)
         if len(others) > _MOST_COMPARED:
