@@ -15,7 +15,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
 from joblib import Parallel, delayed
-from metrics import best_so_far, mean_ranks, normalised_regret, paired_bootstrap
+from metrics import best_so_far, interval, mean_ranks, normalised_regret
 from searchers import SEARCHERS
 from tasks import make_task
 
@@ -104,11 +104,7 @@ def main():
         "   rank  minus all parts, at 20 and at the end",
     )
     for name, regret, rank in zip(names, regrets, ranks, strict=True):
-        cells = []
-        for i in (1, 2):
-            difference = (regret - regrets[0])[None, :, i]
-            low, high = paired_bootstrap(difference)
-            cells.append(f"{difference.mean():+.3f} [{low[0]:+.3f}, {high[0]:+.3f}]")
+        cells = [interval((regret - regrets[0])[:, i]) for i in (1, 2)]
         print(f"{name:24s}", *(f"{v:7.3f}" for v in regret.mean(axis=0)), f"  {rank:.2f} ", *cells)
 
 

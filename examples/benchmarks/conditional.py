@@ -15,7 +15,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
 from joblib import Parallel, delayed
-from metrics import best_so_far, mean_ranks, normalised_regret, paired_bootstrap
+from metrics import best_so_far, interval, mean_ranks, normalised_regret, paired_bootstrap
+from quasi_random import QuasiRandomSearchCV
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
@@ -27,7 +28,6 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV
-from sksearch.optimizers import RandomOptimizer
 
 MODELS = {
     "svc": (
@@ -103,13 +103,6 @@ class Alternatives:
         return evaluate(clone(MODELS[name][0]).set_params(**params), self.X, self.y, self.splits)
 
 
-class RandomSearch(BayesSearchCV):
-    """Quasi-random points of the same space."""
-
-    def _make_optimizer(self, space, rng):
-        return RandomOptimizer(space, rng)
-
-
 def by_sksearch(searcher, objective, n_iter, seed):
     from sklearn.pipeline import Pipeline
 
@@ -159,7 +152,7 @@ def compare(data, seed, n_iter):
     objective = Alternatives(data, seed)
     scores = {
         "bayes": by_sksearch(BayesSearchCV, objective, n_iter, seed),
-        "random": by_sksearch(RandomSearch, objective, n_iter, seed),
+        "random": by_sksearch(QuasiRandomSearchCV, objective, n_iter, seed),
     }
     with contextlib.suppress(ImportError):
         scores["optuna-tpe"] = by_optuna(objective, n_iter, seed)
@@ -190,12 +183,7 @@ def main():
         ]
         print(f"{name:12s}", *(f"{cell:>22s}" for cell in cells), f"  {ranks[j]:.2f}")
     for j, name in enumerate(names[1:], 1):
-        difference = regrets[:1] - regrets[j : j + 1]
-        cells = []
-        for i in range(len(marks)):
-            lower, upper = paired_bootstrap(difference[:, :, i])
-            cells.append(f"{difference[0, :, i].mean():+.3f} [{lower[0]:+.3f}, {upper[0]:+.3f}]")
-        print(f"bayes - {name}:", *cells)
+        print(f"bayes - {name}:", *(interval(difference) for difference in (regrets[0] - regrets[j]).T))
 
 
 if __name__ == "__main__":

@@ -94,6 +94,12 @@ def paired_bootstrap(values, n_resamples=2000, seed=0):
     return np.percentile(means, [2.5, 97.5], axis=1)
 
 
+def interval(values):
+    """Write the mean of values over instances, with its 95 % bootstrap interval."""
+    low, high = paired_bootstrap(np.asarray(values, float)[None])
+    return f"{np.mean(values):+.3f} [{low[0]:+.3f}, {high[0]:+.3f}]"
+
+
 def candidates_to_reach(curve, target):
     """Count the candidates until `curve` is at least `target`; infinity if it never is."""
     reached = np.flatnonzero(curve >= target)

@@ -14,13 +14,13 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
 from joblib import Parallel, delayed
-from metrics import best_so_far, normalised_regret
+from metrics import best_so_far, interval, normalised_regret
+from quasi_random import QuasiRandomSearchCV
 from searchers import _sksearch_notation
 from tasks import make_task, task_names
 
 from sksearch import BayesSearchCV
 from sksearch.execution import racing
-from sksearch.optimizers import RandomOptimizer
 
 TASKS = [
     "iris-dt-nll",
@@ -37,13 +37,6 @@ TASKS = [
     "breast_cancer-linear-nll",
     "breast_cancer-rf-acc",
 ]
-
-
-class RandomSearch(BayesSearchCV):
-    """The same search by quasi-random points: candidates that no model chose."""
-
-    def _make_optimizer(self, space, rng):
-        return RandomOptimizer(space, rng)
 
 
 def search(searcher, name, seed, n_folds, n_iter, resource=None):
@@ -104,7 +97,7 @@ def replay(scores, policy):
 def compare(name, seed, n_folds, n_iter):
     full = search(BayesSearchCV, name, seed, n_folds, n_iter)
     raced = search(BayesSearchCV, name, seed, n_folds, n_iter, "folds")
-    random = search(RandomSearch, name, seed, n_folds, n_iter)
+    random = search(QuasiRandomSearchCV, name, seed, n_folds, n_iter)
     share = np.isfinite(raced).sum() / full.size
     n_equal = max(1, round(share * n_iter))
     regrets = normalised_regret(
@@ -118,13 +111,6 @@ def compare(name, seed, n_folds, n_iter):
     )
     replays = [replay(s, p) for s in (full, random) for p in (model_of_chances, forgiving)]
     return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, share, replays
-
-
-def interval(values):
-    """Mean and its 95 % bootstrap interval."""
-    rng = np.random.default_rng(0)
-    means = rng.choice(values, (2000, len(values))).mean(axis=1)
-    return "{:+.3f} [{:+.3f}, {:+.3f}]".format(np.mean(values), *np.quantile(means, [0.025, 0.975]))
 
 
 def main():
