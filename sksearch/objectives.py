@@ -23,27 +23,6 @@ class ObjectivesMixin:
         check_objectives(self.objectives, self.scoring, self.resource)
         return self._without_objectives()._get_scorers()
 
-    def score(self, X, y=None, **params):
-        """Return the score of the best estimator on the given data, as in ``GridSearchCV``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Data.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-            Target.
-        **params : dict
-            Parameters of the scorer, with metadata routing.
-
-        Returns
-        -------
-        score : float
-            By the metric that `refit` stands for.
-        """
-        if self.objectives is None:
-            return super().score(X, y, **params)
-        return self._without_objectives().score(X, y, **params)
-
     def _without_objectives(self):
         """Return this search as it would be written without them, with its scoring and refit in full."""
         plain = copy(self)

@@ -7,7 +7,7 @@ from math import factorial, prod
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from sksearch.selection import OneStandardError, complete_scores, rule_of
+from sksearch.selection import complete_scores, rule_of
 
 # Up to so many folds all bootstrap samples are enumerated, 1716 for 7; of more folds some are drawn.
 _ENUMERABLE = 7
@@ -84,12 +84,10 @@ class WinnerMixin:
         -------
         score : float
         """
-        if isinstance(self.refit, OneStandardError) and getattr(self, "multimetric_", False):
-            # scikit-learn looks the scorer up by `refit`.
-            named = copy(self)
-            named.refit = self.refit.metric
-            return named.score(X, y, **params)
-        return super().score(X, y, **params)
+        named = copy(self)  # scikit-learn looks the scorer up by `refit`, which may stand for a name
+        if getattr(self, "multimetric_", False):
+            named.refit = self._named_metric() or self.refit
+        return super(WinnerMixin, named).score(X, y, **params)
 
 
 def corrected_score(cv_results_, metric, rule=None):

@@ -7,7 +7,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
-from sksearch.optimizers.density import sample_like_best
+from sksearch.optimizers.density import better_rows, sample_like
 from sksearch.optimizers.gp import GaussianProcess
 from sksearch.optimizers.pareto import scalarize
 from sksearch.optimizers.random import RandomOptimizer
@@ -164,7 +164,8 @@ class BayesianOptimizer(RandomOptimizer):
             incumbent = self._gp.predict(self.points)[0].max()
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
             if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
-                sampled = sample_like_best(self.space, self.points, values, _N_SAMPLED, self.rng)
+                good = self.points[better_rows(values)]
+                sampled, _ = sample_like(self.space, good, _N_SAMPLED, self.rng)
                 return sampled[np.argsort(-acquisition(sampled), kind="stable")]
             return maximize(acquisition, self.space, self._candidates(values))
 
@@ -181,8 +182,8 @@ class BayesianOptimizer(RandomOptimizer):
         y, noise = standardize(values, self.noise)
         n = len(y)
         # Hyperparameters settle: they are fitted from scratch, and with many points fitted at all, only when
-        # a tenth of the points is new.
-        if (restart := n > 1.1 * self._n_restarted) or n < 50 or values is not self.values:
+        # a tenth of the points is new. Several objectives are weighed anew each time, and fitted anew.
+        if (restart := n > 1.1 * self._n_restarted) or n < 50 or self.values.ndim > 1:
             rows = representative(y, _MOST_FITTED)
             self._gp.fit(self.points[rows], y[rows], noise[rows], restart=restart)
             self._n_restarted = n if restart else self._n_restarted
@@ -234,10 +235,10 @@ def standardize(values, noise):
     y, noise : ndarray of shape (n,)
         Transformed values and variances.
     """
-    best, unit, center, spread = _scale(values)
+    _, unit, distance = _distances(values)
     finite = np.isfinite(values)
-    distance = _distance(values[finite], best, unit)
     stretched = -np.log1p(distance)
+    center, spread = stretched.mean(), stretched.std()
     y = np.full(len(values), stretched.min())
     y[finite] = stretched
     variance = np.zeros(len(values))
@@ -262,10 +263,11 @@ def unstandardize(mean, std, values):
     mean, std : ndarray of shape (m,)
         Of the values, whose distributions are skewed, by quadrature.
     """
-    best, unit, center, spread = _scale(values)
+    best, unit, distance = _distances(values)
+    stretched = -np.log1p(distance)
     nodes, weights = np.polynomial.hermite_e.hermegauss(32)
     weights = weights / weights.sum()
-    y = center + spread * (mean[:, None] + std[:, None] * nodes)
+    y = stretched.mean() + stretched.std() * (mean[:, None] + std[:, None] * nodes)
     # The stretched distance of a value better than the best is taken to grow as it does there.
     above = np.where(y > 0.0, y, -np.expm1(-np.maximum(y, -np.log1p(_HOPELESS))))
     expected = above @ weights
@@ -273,17 +275,11 @@ def unstandardize(mean, std, values):
     return best + unit * expected, unit * deviation
 
 
-def _scale(values):
-    """Best value, unit of the distances from it, mean and deviation of their negative logarithms."""
+def _distances(values):
+    """Best value, unit of the distances from it, and these, in this unit, of values that are no failures."""
     told = values[np.isfinite(values)]
-    best = told.max()
     largest = np.abs(told).max()  # brings values of any magnitude into reach of the arithmetic
-    distance = (best / largest - told / largest) * largest
+    distance = told.max() / largest - told / largest
     # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
     unit = np.quantile(distance[distance > 0], 0.25)
-    stretched = -np.log1p(_distance(told, best, unit))
-    return best, unit, stretched.mean(), stretched.std()
-
-
-def _distance(told, best, unit):
-    return np.minimum(best / unit - told / unit, _HOPELESS)
+    return told.max(), unit * largest, np.minimum(distance / unit, _HOPELESS)

@@ -16,47 +16,18 @@ def better_rows(values, share=_GOOD):
     return np.argsort(-values, kind="stable")[:k]
 
 
-def sample_like_best(space, points, values, n, rng):
-    r"""Draw points from a density of the better ones among those told.
+def sample_like(space, good, n, rng):
+    r"""Draw points from a density of given ones, the better of those told.
 
-    Each coordinate is drawn independently from a mixture of kernels around the values that the best quarter
-    of the points have there, and of the user's own distribution, which counts as one point more:
+    Each coordinate is drawn independently from a mixture of kernels around the values that the k good points
+    have there, and of the user's own distribution, which counts as one point more:
 
     .. math:: p(x_j) = \frac{1}{k + 1} \Bigl(\pi(x_j) + \sum_{i=1}^k \kappa_h(x_j - x_{ij})\Bigr), \quad
               h = k^{-1/5} \max(s_j, 0.05)
 
-    with :math:`s_j` the standard deviation of the k best. As coordinates of different good points are mixed,
-    new combinations come up.
-
-    Parameters
-    ----------
-    space : Space
-        Whose points.
-    points : ndarray of shape (n_told, n_columns)
-        Canonical points.
-    values : ndarray of shape (n_told,)
-        Larger is better; -inf for failures.
-    n : int
-        Number of points.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    sampled : ndarray of shape (n, n_columns)
-        Canonical points.
-
-    References
-    ----------
-    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
-    """
-    return sample_like(space, points[better_rows(values)], n, rng)[0]
-
-
-def sample_like(space, good, n, rng):
-    """Draw points from the density of given ones, as `sample_like_best` does.
-
-    A subset of columns takes each column from another of the good points, and then a few more or less.
+    with :math:`s_j` their standard deviation. As coordinates of different good points are mixed, new
+    combinations come up. A subset of columns takes each column from another of the good points, and then a
+    few more or less.
 
     Parameters
     ----------
@@ -75,6 +46,10 @@ def sample_like(space, good, n, rng):
         Canonical points.
     sources : ndarray of int, shape (n, n_columns)
         Of which good point a coordinate is; -1 where it was drawn anew.
+
+    References
+    ----------
+    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
     """
     k = len(good)
     prior = space.sample(n, rng)
@@ -89,7 +64,7 @@ def sample_like(space, good, n, rng):
     anew = (chosen == k) | (sampled < 0.0) | (sampled > 1.0)
     anew |= ~space.active(good)[np.minimum(chosen, k - 1), columns]
     sampled = np.where(anew, prior, sampled)
-    sources = np.where(anew | ~(space.ordered | ~redrawn), -1, chosen)
+    sources = np.where(anew | (redrawn & ~space.ordered), -1, chosen)
     for columns, subset in space.subsets:
         # Columns drawn anew would belong to subsets of another size.
         chosen = rng.integers(k, size=(n, subset.n))
@@ -107,7 +82,7 @@ def log_ratio(space, good, others, points):
     .. math:: r(x) = \sum_{j\ \mathrm{active}} \log \frac{p(x_j \mid \mathrm{good})}
               {p(x_j \mid \mathrm{others})}
 
-    with the densities of `sample_like_best`, category by category where a coordinate is one.
+    with the densities of `sample_like`, category by category where a coordinate is one.
 
     Parameters
     ----------

@@ -132,14 +132,13 @@ class EvolutionOptimizer(Optimizer):
         # Parents of points asked, as points: their bytes identify them.
         self._parents = {}
         self._litter = {}
-        self._merit_known = np.empty(0)
 
     @property
     def population(self):
         """The points that can be parents, best first: a list of `Individual`, with DEAP's fitness."""
         return [
             Individual(int(row), self.points[row], self.space.decode(self.points[row]), self.values[row])
-            for row in self._best_rows(len(self.values))
+            for row in self._best_rows(self._merit())
         ]
 
     @property
@@ -158,7 +157,7 @@ class EvolutionOptimizer(Optimizer):
         for start in range(0, len(self.values), self.population_size):
             stop = min(start + self.population_size, len(self.values))
             record = {"gen": len(logbook), "nevals": stop - start}
-            rows = self._best_rows(stop)
+            rows = self._best_rows(self._merit(stop))
             if len(rows):
                 fitness = self.values[rows]
                 record |= {
@@ -201,17 +200,17 @@ class EvolutionOptimizer(Optimizer):
         n_known = len(self._told) + len(self._pending)
         if n_known < len(self._start):
             return self._start[n_known:]
-        n_fit = np.isfinite(self._merit(len(self.values))).sum()
+        merit = self._merit()
+        n_fit = np.isfinite(merit).sum()
         if n_fit < 2 or self.space.n_columns == 0:
             return self.space.sample(1, self.rng)
         pooled = _POOLED * min(1.0, _POOLED_UNTIL / n_fit)
-        children, parents = self._from_pool() if self.rng.random() < pooled else self._from_two()
+        children, parents = self._from_pool(merit) if self.rng.random() < pooled else self._from_two(merit)
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=True)}
         return children
 
-    def _from_pool(self):
+    def _from_pool(self, merit):
         """Children of the better points, the most promising first, and the rows of their parents."""
-        merit = self._merit(len(self.values))
         good = better_rows(merit, _POOL)[:_MOST_POOLED]
         good = good[np.isfinite(merit[good])]
         others = np.setdiff1d(np.arange(len(merit)), good)
@@ -224,10 +223,10 @@ class EvolutionOptimizer(Optimizer):
         order = np.argsort(-promise, kind="stable")
         return children[order], [good[np.unique(row[row >= 0])] for row in sources[order]]
 
-    def _from_two(self):
+    def _from_two(self, merit):
         """One child of two winners of tournaments, and the rows of its parents."""
         rng, space = self.rng, self.space
-        population = self._best_rows(len(self.values))
+        population = self._best_rows(merit)
         # The population is sorted: who comes first wins.
         entered = rng.integers(len(population), size=(2, self.tournament_size))
         rows = population[entered.min(axis=1)]
@@ -276,19 +275,15 @@ class EvolutionOptimizer(Optimizer):
 
     # -- population --------------------------------------------------------------------------------
 
-    def _best_rows(self, n_told):
-        """Rows of the population as it was after so many points, best first, of equals the youngest."""
-        merit = self._merit(n_told)
-        rows = np.lexsort((-np.arange(n_told), -merit))[: self.population_size]
+    def _best_rows(self, merit):
+        """Rows of the population of points with this merit, best first, of equals the youngest."""
+        rows = np.lexsort((-np.arange(len(merit)), -merit))[: self.population_size]
         return rows[np.isfinite(merit[rows])]
 
-    def _merit(self, n_told):
-        """One value per point, larger is better, among the first so many told."""
-        if self.values.ndim == 1:
-            return self.values[:n_told]
-        if len(self._merit_known) != n_told:  # several looks at it per proposal
-            self._merit_known = crowded_merit(self.values[:n_told])
-        return self._merit_known
+    def _merit(self, n_told=None):
+        """One value per point, larger is better, among the first so many told, or all."""
+        values = self.values[:n_told]
+        return values if values.ndim == 1 else crowded_merit(values)
 
     def _diversity(self, points):
         differences = np.abs(points[:, None] - points[None])

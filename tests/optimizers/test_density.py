@@ -1,12 +1,12 @@
 import numpy as np
 
-from sksearch.optimizers.density import sample_like_best
+from sksearch.optimizers.density import better_rows, sample_like
 from sksearch.space import Space
 
 
 def draw(space, values_of, n_told=200, n=2000):
     told = space.sample(n_told, np.random.default_rng(0))
-    return sample_like_best(space, told, values_of(told), n, np.random.default_rng(1))
+    return sample_like(space, told[better_rows(values_of(told))], n, np.random.default_rng(1))[0]
 
 
 def test_numbers_and_categories_are_drawn_like_the_better_points():

@@ -90,7 +90,7 @@ def test_what_a_child_of_two_has_it_has_from_them_but_about_one_parameter():
     optimizer = evolve(space, 40)
     new = []
     for _ in range(300):
-        child, (rows,) = optimizer._from_two()
+        child, (rows,) = optimizer._from_two(optimizer.values)
         assert len(rows) <= 2
         new.append((~np.isclose(child[0], optimizer.points[rows])).all(axis=0).sum())
     assert min(new) >= 0
@@ -100,7 +100,7 @@ def test_what_a_child_of_two_has_it_has_from_them_but_about_one_parameter():
 def test_a_mutation_changes_active_parameters_only_and_branches_stay_canonical():
     optimizer = evolve(BRANCHES, 40)
     for _ in range(300):
-        child = optimizer._from_two()[0]
+        child = optimizer._from_two(optimizer.values)[0]
         np.testing.assert_allclose(BRANCHES.snap(child), child)
         assert BRANCHES.decode(child[0]) in BRANCHES
 
@@ -130,7 +130,7 @@ def test_children_of_small_subsets_are_small():
     optimizer.tell(points, -(points[:, :100] > 0.5).sum(axis=1))
     good = (optimizer.points[optimizer.values.argsort()[-15:], :100] > 0.5).sum(axis=1)
     for breed in (optimizer._from_two, optimizer._from_pool):
-        sizes = [(child[:100] > 0.5).sum() for _ in range(40) for child in breed()[0]]
+        sizes = [(child[:100] > 0.5).sum() for _ in range(40) for child in breed(optimizer.values)[0]]
         assert np.mean(sizes) < 1.5 * good.mean() + 3
 
 
@@ -229,3 +229,13 @@ def test_the_population_of_several_objectives_holds_the_front_and_pickles():
     again = copy.deepcopy(population[0].fitness)
     assert again.values == pytest.approx(optimizer.values[rows[0]])
     assert len(optimizer.logbook) == 4
+
+
+def test_objectives_told_anew_change_the_population():
+    space = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    optimizer = EvolutionOptimizer(space, np.random.default_rng(0), population_size=2)
+    points = space.sample(5, np.random.default_rng(1))
+    optimizer.tell(points, [[1.0, 1.0], [0.9, 0.9], [0.1, 0.1], [0.1, 0.2], [0.2, 0.1]])
+    assert [individual.row for individual in optimizer.population] == [0, 1]
+    optimizer.tell(points[2:3], [[2.0, 2.0]])
+    assert [individual.row for individual in optimizer.population] == [2, 0]
