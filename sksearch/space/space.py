@@ -8,6 +8,7 @@ import numpy as np
 from sksearch.space.dimensions import Categorical
 from sksearch.space.identity import identity
 from sksearch.space.notation import as_dimension
+from sksearch.space.subset import Subset
 
 # Inactive coordinates all stand here, so that they tell two points of a branch nothing.
 _INACTIVE = 0.5
@@ -42,7 +43,7 @@ class Space:
     parameter : ndarray of int, shape (n_columns,)
         Number of the parameter that the coordinate belongs to; the choice of the branch counts as one.
     subsets : list of (slice, Subset)
-        The parameters that take several columns, and which.
+        The columns of each parameter that is a subset.
     size : int or inf
         Number of distinct configurations.
 
@@ -87,7 +88,7 @@ class Space:
             self.ordered[columns] = dimension.ordered
             self.n_values[columns] = dimension.n_values
             self.parameter[columns] = number
-        self.subsets = [(columns, dimension) for dimension, columns in self._placed if dimension.width > 1]
+        self.subsets = [(columns, dim) for dim, columns in self._placed if isinstance(dim, Subset)]
         self._active = np.zeros((len(self.branches), self.n_columns), bool)
         self._active[:, : self._offset] = True
         for active, branch_columns in zip(self._active, self._columns, strict=True):
@@ -173,6 +174,33 @@ class Space:
         if not self._offset:
             return np.zeros(len(points), int)
         return np.clip((points[:, 0] * len(self.branches)).astype(int), 0, len(self.branches) - 1)
+
+    def slope(self, point, gradient):
+        """Turn derivatives with respect to parameters into derivatives with respect to coordinates.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        gradient : dict of str to float or array of shape (width,)
+            Derivative of some number with respect to the value of a parameter. Names that the point has no
+            columns for are passed over.
+
+        Returns
+        -------
+        slope : ndarray of shape (n_columns,)
+            Derivative of that number with respect to each coordinate; NaN where it is not given.
+        """
+        index = int(self._branch_indices(point[None])[0])
+        slope = np.full(self.n_columns, np.nan)
+        for name, derivative in gradient.items():
+            if (columns := self._columns[index].get(name)) is not None:
+                slope[columns] = self.branches[index][name].slope(point[columns]) * derivative
+        return slope
+
+    def columns(self, branch, name):
+        """The columns of a parameter of a branch, as a slice; None where it has a single value."""
+        return self._columns[branch][name]
 
     def active(self, points):
         """Tell which coordinates matter to the configuration of each point.
