@@ -82,8 +82,8 @@ class GradientSearchCV(AdaptiveSearchCV):
         Without a `resource` they do nothing.
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
-        candidate 0 where the space holds them. The best of both is where the descent starts. Of an earlier search's ``cv_results_``, the best settings are
-        tried, up to half of `n_iter`.
+        candidate 0 where the space holds them. The best of both is where the descent starts. Of an earlier
+        search's ``cv_results_``, the best settings are tried, up to half of `n_iter`.
     objectives : None
         Not with this searcher.
     journal : str or path-like, default=None
@@ -278,8 +278,9 @@ class GradientSearchCV(AdaptiveSearchCV):
             if n_unknown > (0 if self.gradient == "implicit" else _MOST_DIFFERENCES):
                 choice = {name: value for name, value in params.items() if name not in free}
                 raise ValueError(
-                    f"GradientSearchCV has no derivatives by {sorted(unknown)} of {type(self.estimator).__name__}"
-                    f"{f' with {choice}' if choice else ''}, {self._remedy(n_unknown)}"
+                    f"GradientSearchCV has no derivatives by {sorted(unknown)} of "
+                    f"{type(self.estimator).__name__}{f' with {choice}' if choice else ''}, "
+                    f"{self._remedy(n_unknown)}"
                 )
 
     def _remedy(self, n_unknown):

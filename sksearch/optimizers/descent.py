@@ -71,7 +71,8 @@ class DescentOptimizer(Optimizer):
     Attributes
     ----------
     finished : bool
-        Whether `n_restarts` is used up.
+        Whether all descents have ended, and no other start is left to try: `n_restarts` is used up, or all
+        that is free are vectors, whose starts are not drawn.
 
     References
     ----------
@@ -85,7 +86,7 @@ class DescentOptimizer(Optimizer):
         self.finished = False
         self._arms = [_Arm(space, point, free) for point, free in space.arms()]
         self._notes = {}  # loss, and slope of every fold, by key, of points whose fits measured them
-        self._untrusted = set()
+        self._trusted = {}
         self._given = []
         self._asking = False
         self._draws = []
@@ -130,11 +131,13 @@ class DescentOptimizer(Optimizer):
     def describe(self, points):
         if not self._notes:
             return {}
+        with suppress(_Wanted):
+            self._search()  # which has not seen the last points yet
         keys = [self.space.key(point) for point in points]
         loss = [self._notes[key][0] if key in self._notes else np.nan for key in keys]
         columns = {"loss": np.array(loss)}
         if any(arm.vectors for arm in self._arms):
-            columns["trusted"] = np.array([key not in self._untrusted for key in keys])
+            columns["trusted"] = np.array([self._trusted.get(key, True) for key in keys])
         return columns
 
     # -- what base asks for --------------------------------------------------------------------------
@@ -146,7 +149,7 @@ class DescentOptimizer(Optimizer):
             self._search()
         except _Wanted as wanted:
             return next((point for point in wanted.points if self._is_new(point)), None)
-        self.finished = np.isfinite(self.n_restarts)
+        self.finished = self.space.size == np.inf
         return None if self.finished else self._anything_new()
 
     def _propose(self):
@@ -167,13 +170,16 @@ class DescentOptimizer(Optimizer):
         else:
             points = self._starts(arms[0], _N_STARTS)
             starts = [(arms[0], point) for point in self._sorted(points)]
-        arms = [arm for arm in arms if arm.n_free]
-        n_first, n_descents = len(arms), 0
-        while arms and n_descents < n_first + self.n_restarts:
+        # Other starts in the same place would be no starts.
+        again = [arm for arm in arms if arm.n_free > sum(len(columns) for columns in arm.vectors)]
+        n_first, n_descents = len(starts) if len(arms) > 1 else 1, 0
+        while n_descents < n_first + self.n_restarts:
             if not starts:
-                starts = self._more_starts(arms)
+                if not again:
+                    return
+                starts = self._more_starts(again)
             arm, start = starts.pop(0)
-            if arm.n_free and self._slope(arm, start).any():
+            if self._slope(arm, start).any():
                 self._descend(arm, start)
             n_descents += 1
 
@@ -199,7 +205,11 @@ class DescentOptimizer(Optimizer):
         self._n_drawn += 1
         while len(self._draws) <= number:
             self._draws.append(self._sobol.random(1)[0] if self._sobol else np.empty(0))
-        return arm.moved(self.space.draw(arm.moved(self._draws[number])[None])[0])
+        point = arm.moved(self.space.draw(arm.moved(self._draws[number])[None])[0])
+        # Vectors at random are worse than vectors that are the same everywhere.
+        for columns in arm.vectors:
+            point[columns] = self._given[0][columns] if self._given else arm.template[columns]
+        return point
 
     def _descend(self, arm, start, most=np.inf):
         """Go downhill from a start, for at most so many evaluations."""
@@ -220,8 +230,7 @@ class DescentOptimizer(Optimizer):
             nonlocal best, trusted, n_evaluations
             point = arm.point(x)
             loss, slope = self._loss(point), self._slope(arm, point)
-            if not trusted:
-                self._untrusted.add(self.space.key(point))
+            self._trusted.setdefault(self.space.key(point), trusted)
             if loss < best:
                 best, trusted = loss, trusted and self._signal(arm, point) > _LEAST_SIGNAL
             n_evaluations += 1
@@ -336,9 +345,9 @@ class _Arm:
 
     def __init__(self, space, template, free):
         self.space, self.template, self._by_name = space, template, free
-        self.vectors = [columns for columns in free.values() if columns.stop - columns.start > 1]
-        self.free = np.concatenate([np.arange(space.n_columns)[columns] for columns in free.values()] or [[]])
-        self.free = self.free.astype(int)
+        columns = {name: np.arange(space.n_columns)[columns] for name, columns in free.items()}
+        self.vectors = [c for c in columns.values() if len(c) > 1]
+        self.free = np.concatenate([np.empty(0, int), *columns.values()])
         self.units = space.log_widths(template)[self.free] / 2.0
         self.units[np.isnan(self.units)] = _UNITS
         ends = np.tile(template, (2, 1))
@@ -351,7 +360,7 @@ class _Arm:
 
     def without_vectors(self, point):
         """The arm in which all vectors are those of a point; None if none is left free, or nothing else."""
-        free = {name: columns for name, columns in self._by_name.items() if columns not in self.vectors}
+        free = {name: c for name, c in self._by_name.items() if c.stop - c.start == 1}
         return _Arm(self.space, point, free) if self.vectors and free else None
 
     def position(self, point):
