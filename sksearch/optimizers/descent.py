@@ -24,9 +24,10 @@ _UNITS = 4.0
 # A derivative that is further than this from a finite difference, relatively, is not believed.
 _MOST_DISAGREEMENT = 0.2
 
-# The squared length of the mean gradient of a vector, over what chance alone would make it, below which it is
-# noise. Of samples of pure noise it is 1.
-_LEAST_SIGNAL = 2.0
+# How large the gradient of a vector has to be, see `signal`: 1 is where the estimate of the true one is zero,
+# and what every step needs; to leave the start, where the vector is the same everywhere, takes evidence.
+_SIGNAL_TO_GO_ON = 1.0
+_SIGNAL_TO_LEAVE = 2.0
 
 
 class _Wanted(Exception):
@@ -224,15 +225,16 @@ class DescentOptimizer(Optimizer):
         descent = (arm.template.tobytes(), arm.n_free, start.tobytes(), most)
         if descent in self._ended:
             return
-        best, trusted, n_evaluations = np.inf, True, 0
+        best, trusted, least_signal, n_evaluations = np.inf, True, _SIGNAL_TO_LEAVE, 0
 
         def function(x):
-            nonlocal best, trusted, n_evaluations
+            nonlocal best, trusted, least_signal, n_evaluations
             point = arm.point(x)
             loss, slope = self._loss(point), self._slope(arm, point)
             self._trusted.setdefault(self.space.key(point), trusted)
             if loss < best:
-                best, trusted = loss, trusted and self._signal(arm, point) > _LEAST_SIGNAL
+                best, trusted = loss, trusted and self._signal(arm, point) > least_signal
+                least_signal = _SIGNAL_TO_GO_ON
             n_evaluations += 1
             if n_evaluations >= most:
                 raise StopIteration
@@ -301,9 +303,10 @@ class DescentOptimizer(Optimizer):
 def signal(gradients):
     r"""Tell how much of a mean gradient is signal, from how much the gradients of the folds differ.
 
-    .. math:: K |\bar g|^2 \Big/ \frac{1}{K - 1} \sum_k |g_k - \bar g|^2
+    .. math:: |\bar g|^2 \Big/ \frac{1}{K (K - 1)} \sum_k |g_k - \bar g|^2
 
-    is about 1 where the true gradient is zero, and larger where it is not.
+    has in its numerator the square of the true gradient plus the square of the noise, which the denominator
+    estimates: it is above 1 where the difference, an unbiased estimate of the former, is positive.
 
     Parameters
     ----------
