@@ -4,10 +4,10 @@ The objective of weights W, of shape (n_weights, n_outputs) with the intercepts 
 
     J(W) = c * sum_i s_i l(x_i' W, y_i) + l2/2 * |W|^2 + l1 * |W|_1
 
-where l2 and l1 have one entry per row. Steps are damped, orthant-wise Newton steps (Andrew and Gao 2007): weights
-at 0 stay there while the subgradient holds 0, and a step ends where a weight changes sign. Systems are solved
-by conjugate gradients, with the Cholesky factor of an earlier Hessian as the preconditioner: it is computed once
-or twice, and reused at each step.
+where l2 and l1 have one entry per row. Steps are damped, orthant-wise Newton steps (Andrew and Gao 2007):
+weights at 0 stay there while the subgradient holds 0, and those that would change sign stop at 0. Systems
+are solved by conjugate gradients, with the Cholesky factor of an earlier Hessian as the preconditioner: it is
+computed once or twice, and reused at each step.
 """
 
 from dataclasses import dataclass
@@ -237,15 +237,12 @@ class Optimum:
         With respect to the weights that are not 0 or have no l1 penalty.
     precondition : callable
         An approximate inverse.
-    n_steps : int
-        Newton steps made.
     """
 
     W: np.ndarray
     z: np.ndarray
     hessian: Hessian
     precondition: object
-    n_steps: int
 
     def solve(self, B, tol=1e-10):
         """Solve H V = B."""
@@ -270,12 +267,12 @@ def polish(objective, W):
     """
     z = objective.design.dot(W)
     J = objective.value(W, z)
-    precondition = None
-    for n_steps in range(_MAX_STEPS):
+    precondition = factored = None
+    for _ in range(_MAX_STEPS):
         gradient = objective.steepest(W, z)
         free = (W != 0) | (gradient != 0) | (objective.l1 == 0)
         hessian = Hessian(objective, z, free)
-        if precondition is None or (free != factored).any():
+        if precondition is None or not np.array_equal(free, factored):
             precondition, factored = hessian.preconditioner(), free
         direction, n_iterations = hessian.solve(-gradient, precondition, tol=1e-3)
         expected = -(gradient * direction).sum()
@@ -290,9 +287,9 @@ def polish(objective, W):
             precondition = None
     free = (W != 0) | (objective.l1 == 0)
     hessian = Hessian(objective, z, free)
-    if precondition is None or (free != factored).any():
+    if precondition is None or not np.array_equal(free, factored):
         precondition = hessian.preconditioner()
-    return Optimum(W, z, hessian, precondition, n_steps)
+    return Optimum(W, z, hessian, precondition)
 
 
 def _line_search(objective, W, J, gradient, direction):
