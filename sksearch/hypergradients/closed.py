@@ -1,8 +1,8 @@
 """Gaussian classes: LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis and GaussianNB.
 
 All have a normal density per class, with a mean m_k and a covariance C_k that a hyperparameter pulls to
-something simple. There is nothing to iterate: with z_ik = C_k^-1 (x_i - m_k) and the slope G of the validation
-loss with respect to the log-densities,
+something simple. There is nothing to iterate: with z_ik = C_k^-1 (x_i - m_k) and the slope G of the
+validation loss with respect to the log-densities,
 
     dL = sum_k <Q_k, dC_k> / 2 - sum_ik G_ik z_ik' d(x_i - m_k),    Q_k = sum_i G_ik (z_ik z_ik' - C_k^-1)
 """

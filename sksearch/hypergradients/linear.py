@@ -145,7 +145,7 @@ class LinearSolution(Solution):
         fit, z = self._fit, self._optimum.z
         weights = fit.c * self._s
         steep = self._design.transposed_dot(weights * fit.loss.slope(z, fit.y))
-        bent = self._design.transposed_dot(weights * fit.loss.bend(z, fit.y, u))
+        bent = self._design.transposed_dot(weights * fit.loss.bend(z, fit.y)(u))
         by_row = (W * (pulled - bent) - V * steep).sum(axis=1)
         return by_row[:-1] if self._design.intercept else by_row
 

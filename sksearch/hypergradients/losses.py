@@ -2,7 +2,8 @@
 
 A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
 n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
-differentiated, the loss is minus the score. For everything else there is a proxy: what such a model would be trained with.
+differentiated, the loss is minus the score. For everything else there is a proxy: what such a model would be
+trained with.
 """
 
 from functools import partial

@@ -21,7 +21,7 @@ _MAX_FACTORED = 2000
 _MANY_ITERATIONS = 20
 _MAX_STEPS = 50
 # Expected decrease of J, relative to J, after which a step is the last.
-_CONVERGED = 1e-12
+_CONVERGED = 1e-9
 
 
 class Design:
@@ -127,11 +127,12 @@ class Hessian:
 
     def __init__(self, objective, z, free):
         self.objective, self.z, self.free = objective, z, free
+        self._bend = objective.loss.bend(z, objective.y)
 
     def dot(self, V):
         """Return the product with V, which is 0 where weights are not free."""
         o = self.objective
-        bent = o.weights * o.loss.bend(self.z, o.y, o.design.dot(V))
+        bent = o.weights * self._bend(o.design.dot(V))
         return self.free * (o.design.transposed_dot(bent) + o.l2 * V)
 
     def preconditioner(self):
@@ -141,16 +142,19 @@ class Hessian:
         """
         o = self.objective
         curvature = o.weights * o.loss.curvature(self.z, o.y)
-        blocks = []
+        blocks = []  # columns, the free weights that they have in common, and the inverse of their block
         for k in range(self.z.shape[1]):
-            h, free = curvature[:, k], np.flatnonzero(self.free[:, k])
-            same = k and np.array_equal(h, curvature[:, k - 1]) and np.array_equal(free, blocks[-1][0])
-            blocks.append(blocks[-1] if same else (free, self._block(h, free)))
+            h, free = curvature[:, k], self.free[:, k]
+            if k and np.array_equal(h, curvature[:, k - 1]) and np.array_equal(free, self.free[:, k - 1]):
+                blocks[-1][0].append(k)
+            else:
+                blocks.append(([k], np.flatnonzero(free), self._block(h, np.flatnonzero(free))))
 
         def apply(R):
             out = np.zeros_like(R)
-            for k, (free, solve) in enumerate(blocks):
-                out[free, k] = solve(R[free, k])
+            for columns, free, solve in blocks:
+                block = np.ix_(free, columns)
+                out[block] = solve(R[block])
             return out
 
         return self._within_classes(apply) if o.loss.shift_invariant else apply
@@ -160,7 +164,7 @@ class Hessian:
         l2 = o.l2[free, 0]
         if len(free) > _MAX_FACTORED:
             diagonal = np.maximum(o.design.squares(h)[free] + l2, np.finfo(np.float64).tiny)
-            return lambda r: r / diagonal
+            return lambda r: r / diagonal[:, None]
         matrix = o.design.gram(h, free)
         matrix[np.diag_indices_from(matrix)] += l2
         try:
@@ -244,7 +248,7 @@ class Optimum:
     hessian: Hessian
     precondition: object
 
-    def solve(self, B, tol=1e-10):
+    def solve(self, B, tol=1e-9):
         """Solve H V = B."""
         V, _ = self.hessian.solve(B, self.precondition, tol)
         return V
