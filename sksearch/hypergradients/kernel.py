@@ -5,8 +5,8 @@ validation loss:
 
     dL/dtheta = <G a', dK*/dtheta> - <V, dF/dtheta>,    (dF/da)' V = K*' G
 
-A kernel is phi(S) of inner products or distances S, so that one sum over pairs of samples gives the derivative
-with respect to a scaling of every feature.
+A kernel is phi(S) of inner products or distances S, so that one sum over pairs of samples gives the
+derivative with respect to a scaling of every feature.
 """
 
 from functools import partial
@@ -65,7 +65,7 @@ class Kernel:
 
     def by_gamma(self, S, M):
         """Return sum_ik M_ik dphi(S_ik)/dgamma."""
-        return (M * self.by_argument(S) * S).sum()
+        return 0.0 if self.name == "linear" else (M * self.by_argument(S) * S).sum()
 
     def by_scale(self, X, Z, S, M):
         """Return sum_ik M_ik dphi(S_ik)/dt_j, where column j of X and Z is multiplied by exp(t_j)."""
@@ -139,7 +139,7 @@ class KernelSolution(Solution):
     def gradient(self, X, slope, names):
         kernel, own = self.kernel, self.kernel.similarity(self.X, self.X)
         across = kernel.similarity(X, self.X)
-        V, gradient = self.adjoint(kernel.value(across).T @ slope, slope)
+        V, found = self.adjoint(kernel.value(across).T @ slope, slope)
         pairs = [  # samples, similarities, and what their kernel is multiplied with in dL
             (X, across, slope @ self.coefficients.T),
             (self.X, own, -V @ self.coefficients.T),
@@ -150,7 +150,7 @@ class KernelSolution(Solution):
         if SCALE in names:
             scale = sum(kernel.by_scale(X, self.X, S, M) for X, S, M in pairs)
             scale = scale + gamma * self.gamma_by_scale()
-        found = gradient | {"gamma": float(gamma), SCALE: scale}
+        found |= {"gamma": float(gamma), SCALE: scale}
         return {name: found[name] for name in names}
 
 

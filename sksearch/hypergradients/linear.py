@@ -1,12 +1,12 @@
 """Linear models: ridge, lasso, logistic regression, generalized linear models, squared-hinge SVMs.
 
-With the objective of :mod:`~sksearch.hypergradients.newton` and its gradient F(W, theta) = 0, the implicit function
-theorem gives the derivative of a validation loss L (Bengio 2000):
+With the objective of :mod:`~sksearch.hypergradients.newton` and its gradient F(W, theta) = 0, the implicit
+function theorem gives the derivative of a validation loss L (Bengio 2000):
 
     dL/dtheta = -<V, dF/dtheta>,    H V = dL/dW
 
-on the weights that are not 0 (Bertrand et al. 2020). One system serves all hyperparameters. A new model is one
-class that says what its estimator minimises.
+on the weights that are not 0 (Bertrand et al. 2020). One system serves all hyperparameters. A new model is
+one class that says what its estimator minimises.
 """
 
 from dataclasses import dataclass
@@ -145,7 +145,7 @@ class LinearSolution(Solution):
         fit, z = self._fit, self._optimum.z
         weights = fit.c * self._s
         steep = self._design.transposed_dot(weights * fit.loss.slope(z, fit.y))
-        bent = self._design.transposed_dot(weights * fit.loss.bend(z, fit.y, u))
+        bent = self._design.transposed_dot(weights * fit.loss.bend(z, fit.y)(u))
         by_row = (W * (pulled - bent) - V * steep).sum(axis=1)
         return by_row[:-1] if self._design.intercept else by_row
 
@@ -269,7 +269,7 @@ class LogisticModel(LinearModel):
     @staticmethod
     def _l1_ratio(estimator):
         """Return the share of the l1 penalty; None where there is no penalty."""
-        if estimator.penalty is None or estimator.C == np.inf:
+        if estimator.penalty is None or np.isinf(estimator.C):
             return None
         return {"l2": 0.0, "l1": 1.0}.get(estimator.penalty, estimator.l1_ratio or 0.0)
 

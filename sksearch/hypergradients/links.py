@@ -6,6 +6,8 @@ respect to raw values. The predictions of classifiers are log-probabilities, of 
 which lose nothing where a probability is close to 0.
 """
 
+from itertools import combinations
+
 import numpy as np
 from scipy.special import expit, log_expit, logsumexp
 
@@ -23,7 +25,24 @@ class Identity:
 
 
 class Margin(Identity):
-    """Raw values are the decision function of a classifier without probabilities."""
+    """Raw values are the decision function of a classifier without probabilities.
+
+    There is one column for two classes, positive for the second; else one per class, against the rest.
+    """
+
+    def codes(self, n_classes):
+        """Return the signs that the columns should have for each class; 0 where it does not matter."""
+        return np.array([[-1.0], [1.0]]) if n_classes == 2 else 2 * np.eye(n_classes) - 1
+
+
+class PairMargin(Margin):
+    """One column for each pair of classes, positive for the first; for two classes, for the second."""
+
+    def codes(self, n_classes):
+        if n_classes == 2:
+            return super().codes(n_classes)
+        pairs = combinations(range(n_classes), 2)
+        return np.array([np.eye(n_classes)[i] - np.eye(n_classes)[j] for i, j in pairs]).T
 
 
 class Exponential(Identity):

@@ -1,8 +1,9 @@
 """Validation losses: what is differentiated for a given scoring.
 
-A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples, n_outputs),
-with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be differentiated, the loss is
-minus the score. For everything else there is a proxy: what the kind of model would be trained with.
+A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
+n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
+differentiated, the loss is minus the score. For everything else there is a proxy: what such a model would be
+trained with.
 """
 
 from functools import partial
@@ -121,8 +122,8 @@ def _explained(loss, y, log_p, w):
 
 
 def modified_huber(y, decision, w):
-    """Squared hinge that goes on linearly for margins below -1; y is -1 or 1 (Zhang 2004)."""
-    margin = y * decision
+    """Squared hinge that goes on linearly for margins below -1 (Zhang 2004); y is -1 or 1, or 0 for none."""
+    w, margin = w * np.abs(y), y * decision
     outside = margin < -1
     hinge = np.maximum(0, 1 - margin)
     value = np.where(outside, -4 * margin, hinge**2)
@@ -216,7 +217,7 @@ class ValidationLoss:
         if self._classifies:
             y = one_hot(y, classes)
             if self._margin:
-                y = 2.0 * (y[:, 1:] if raw.shape[1] == 1 else y) - 1.0
+                y = y @ link.codes(len(classes))
         else:
             y = np.asarray(y, dtype=np.float64).reshape(raw.shape)
         with np.errstate(all="ignore"):  # what is not finite is reported below

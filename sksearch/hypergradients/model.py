@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 
+from sksearch.hypergradients.links import Margin
+
 # The name under which a solution gives the derivative with respect to a scaling of every feature.
 SCALE = "scale"
 
@@ -11,6 +13,8 @@ class Model(ABC):
 
     #: Parameters between 0 and 1; all others are positive.
     fractions = frozenset()
+    #: What the columns of the decision function of a classifier without probabilities are.
+    margin = Margin()
 
     @abstractmethod
     def names(self, estimator):

@@ -4,10 +4,10 @@ The objective of weights W, of shape (n_weights, n_outputs) with the intercepts 
 
     J(W) = c * sum_i s_i l(x_i' W, y_i) + l2/2 * |W|^2 + l1 * |W|_1
 
-where l2 and l1 have one entry per row. Steps are damped, orthant-wise Newton steps (Andrew and Gao 2007): weights
-at 0 stay there while the subgradient holds 0, and a step ends where a weight changes sign. Systems are solved
-by conjugate gradients, with the Cholesky factor of an earlier Hessian as the preconditioner: it is computed once
-or twice, and reused at each step.
+where l2 and l1 have one entry per row. Steps are damped, orthant-wise Newton steps (Andrew and Gao 2007):
+weights at 0 stay there while the subgradient holds 0, and those that would change sign stop at 0. Systems
+are solved by conjugate gradients, with the Cholesky factor of an earlier Hessian as the preconditioner: it is
+computed once or twice, and reused at each step.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MAX_FACTORED = 2000
 _MANY_ITERATIONS = 20
 _MAX_STEPS = 50
 # Expected decrease of J, relative to J, after which a step is the last.
-_CONVERGED = 1e-12
+_CONVERGED = 1e-9
 
 
 class Design:
@@ -127,11 +127,12 @@ class Hessian:
 
     def __init__(self, objective, z, free):
         self.objective, self.z, self.free = objective, z, free
+        self._bend = objective.loss.bend(z, objective.y)
 
     def dot(self, V):
         """Return the product with V, which is 0 where weights are not free."""
         o = self.objective
-        bent = o.weights * o.loss.bend(self.z, o.y, o.design.dot(V))
+        bent = o.weights * self._bend(o.design.dot(V))
         return self.free * (o.design.transposed_dot(bent) + o.l2 * V)
 
     def preconditioner(self):
@@ -141,16 +142,19 @@ class Hessian:
         """
         o = self.objective
         curvature = o.weights * o.loss.curvature(self.z, o.y)
-        blocks = []
+        blocks = []  # columns, the free weights that they have in common, and the inverse of their block
         for k in range(self.z.shape[1]):
-            h, free = curvature[:, k], np.flatnonzero(self.free[:, k])
-            same = k and np.array_equal(h, curvature[:, k - 1]) and np.array_equal(free, blocks[-1][0])
-            blocks.append(blocks[-1] if same else (free, self._block(h, free)))
+            h, free = curvature[:, k], self.free[:, k]
+            if k and np.array_equal(h, curvature[:, k - 1]) and np.array_equal(free, self.free[:, k - 1]):
+                blocks[-1][0].append(k)
+            else:
+                blocks.append(([k], np.flatnonzero(free), self._block(h, np.flatnonzero(free))))
 
         def apply(R):
             out = np.zeros_like(R)
-            for k, (free, solve) in enumerate(blocks):
-                out[free, k] = solve(R[free, k])
+            for columns, free, solve in blocks:
+                block = np.ix_(free, columns)
+                out[block] = solve(R[block])
             return out
 
         return self._within_classes(apply) if o.loss.shift_invariant else apply
@@ -160,7 +164,7 @@ class Hessian:
         l2 = o.l2[free, 0]
         if len(free) > _MAX_FACTORED:
             diagonal = np.maximum(o.design.squares(h)[free] + l2, np.finfo(np.float64).tiny)
-            return lambda r: r / diagonal
+            return lambda r: r / diagonal[:, None]
         matrix = o.design.gram(h, free)
         matrix[np.diag_indices_from(matrix)] += l2
         try:
@@ -237,17 +241,14 @@ class Optimum:
         With respect to the weights that are not 0 or have no l1 penalty.
     precondition : callable
         An approximate inverse.
-    n_steps : int
-        Newton steps made.
     """
 
     W: np.ndarray
     z: np.ndarray
     hessian: Hessian
     precondition: object
-    n_steps: int
 
-    def solve(self, B, tol=1e-10):
+    def solve(self, B, tol=1e-9):
         """Solve H V = B."""
         V, _ = self.hessian.solve(B, self.precondition, tol)
         return V
@@ -270,12 +271,12 @@ def polish(objective, W):
     """
     z = objective.design.dot(W)
     J = objective.value(W, z)
-    precondition = None
-    for n_steps in range(_MAX_STEPS):
+    precondition = factored = None
+    for _ in range(_MAX_STEPS):
         gradient = objective.steepest(W, z)
         free = (W != 0) | (gradient != 0) | (objective.l1 == 0)
         hessian = Hessian(objective, z, free)
-        if precondition is None or (free != factored).any():
+        if precondition is None or not np.array_equal(free, factored):
             precondition, factored = hessian.preconditioner(), free
         direction, n_iterations = hessian.solve(-gradient, precondition, tol=1e-3)
         expected = -(gradient * direction).sum()
@@ -290,9 +291,9 @@ def polish(objective, W):
             precondition = None
     free = (W != 0) | (objective.l1 == 0)
     hessian = Hessian(objective, z, free)
-    if precondition is None or (free != factored).any():
+    if precondition is None or not np.array_equal(free, factored):
         precondition = hessian.preconditioner()
-    return Optimum(W, z, hessian, precondition, n_steps)
+    return Optimum(W, z, hessian, precondition)
 
 
 def _line_search(objective, W, J, gradient, direction):

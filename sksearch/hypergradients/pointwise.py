@@ -15,8 +15,9 @@ class Pointwise:
     # Whether adding the same number to all outputs of a sample changes nothing.
     shift_invariant = False
 
-    def bend(self, z, y, u):
-        return self.curvature(z, y) * u
+    def bend(self, z, y):
+        curvature = self.curvature(z, y)
+        return lambda u: curvature * u
 
 
 class Squared(Pointwise):
@@ -92,9 +93,9 @@ class Multinomial:
         p = softmax(z, axis=1)
         return p * (1 - p)
 
-    def bend(self, z, y, u):
+    def bend(self, z, y):
         p = softmax(z, axis=1)
-        return p * (u - (p * u).sum(axis=1, keepdims=True))
+        return lambda u: p * (u - (p * u).sum(axis=1, keepdims=True))
 
 
 class LogTweedie(Pointwise):

@@ -1,13 +1,13 @@
 """Which models can be differentiated, and with respect to what.
 
-A family is a module with a dict ``MODELS``, from the public name of a class of estimators to its rules. Names, so
-that no estimator is imported before the user does.
+A family is a module with a dict ``MODELS``, from the public name of a class of estimators to its rules: a
+name, so that no estimator is imported before the user does.
 """
 
-from sksearch.hypergradients import kernel, linear
+from sksearch.hypergradients import closed, kernel, linear, svm
 from sksearch.hypergradients.model import SCALE
 
-_MODELS = linear.MODELS | kernel.MODELS
+_MODELS = linear.MODELS | kernel.MODELS | svm.MODELS | closed.MODELS
 
 
 def find_model(estimator):
