@@ -81,7 +81,8 @@ class Hypergradient:
                     f"those that can are {sorted(valid)}."
                 )
         self._last = clone(self._last)
-        self._loss = ValidationLoss(self._last, self._model.probabilistic(self._last), scoring)
+        tuned = [self._inner(name) for name in self.names]
+        self._loss = ValidationLoss(self._last, self._model.probabilistic(self._last), scoring, tuned)
 
     @property
     def exact(self):

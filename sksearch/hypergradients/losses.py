@@ -162,6 +162,8 @@ class ValidationLoss:
         Whether the raw predictions of the model determine probabilities.
     scoring : str, callable or None
         As in ``cross_val_score``; None is the model's own ``score``.
+    tuned : collection of str
+        Parameters of the model that change: a score of its own may depend on them.
 
     Attributes
     ----------
@@ -171,11 +173,11 @@ class ValidationLoss:
         What it is called in messages.
     """
 
-    def __init__(self, estimator, probabilistic, scoring):
+    def __init__(self, estimator, probabilistic, scoring, tuned):
         self._classifies = is_classifier(estimator)
         function = None
         if scoring is None:
-            function, found = _own_score(estimator)
+            function, found = _own_score(estimator, tuned)
         else:
             scorer = get_scorer(scoring)
             found = _of_scorer(scorer, probabilistic, self._classifies)
@@ -240,8 +242,8 @@ def one_hot(y, classes):
     return np.eye(len(classes))[codes]
 
 
-def _own_score(estimator):
-    if is_classifier(estimator):
+def _own_score(estimator, tuned):
+    if is_classifier(estimator) or "power" in tuned:
         return None, None
     name = type(estimator).__name__
     if name in _GENERALIZED:

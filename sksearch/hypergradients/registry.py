@@ -4,10 +4,11 @@ A family is a module with a dict ``MODELS``, from the public name of a class of 
 name, so that no estimator is imported before the user does.
 """
 
-from sksearch.hypergradients import closed, kernel, linear, svm
+from sksearch.hypergradients import closed, gaussian_process, kernel, linear, svm
 from sksearch.hypergradients.model import SCALE
 
-_MODELS = linear.MODELS | kernel.MODELS | svm.MODELS | closed.MODELS
+_FAMILIES = (linear, kernel, svm, gaussian_process, closed)
+_MODELS = {name: model for family in _FAMILIES for name, model in family.MODELS.items()}
 
 
 def find_model(estimator):
