@@ -14,7 +14,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import d2_absolute_error_score, get_scorer, r2_score
 from sklearn.utils.validation import _check_sample_weight
 
-from sksearch._compat import _BaseScorer
+from sksearch._compat import _BaseScorer, _PassthroughScorer
 from sksearch.hypergradients.errors import NotDifferentiable
 
 # -- errors of one prediction: (y, prediction) -> value, derivative ---------------------------------
@@ -176,7 +176,7 @@ class ValidationLoss:
     def __init__(self, estimator, probabilistic, scoring, tuned):
         self._classifies = is_classifier(estimator)
         function = None
-        if scoring is None:
+        if scoring is None or isinstance(scoring, _PassthroughScorer):
             function, found = _own_score(estimator, tuned)
         else:
             scorer = get_scorer(scoring)

@@ -6,6 +6,7 @@ name, so that no estimator is imported before the user does.
 
 from sksearch.hypergradients import closed, gaussian_process, kernel, linear, svm
 from sksearch.hypergradients.model import SCALE
+from sksearch.space import FeatureScaler
 
 _FAMILIES = (linear, kernel, svm, gaussian_process, closed)
 _MODELS = {name: model for family in _FAMILIES for name, model in family.MODELS.items()}
@@ -33,12 +34,8 @@ def split_pipeline(estimator):
         return estimator, "", None
     *front, (name, last) = estimator.steps
     front = [step for step in front if step[1] not in (None, "passthrough")]
-    scaler = f"{front[-1][0]}__{SCALE}" if front and _scales_features(front[-1][1]) else None
+    scaler = f"{front[-1][0]}__{SCALE}" if front and isinstance(front[-1][1], FeatureScaler) else None
     return last, f"{name}__", scaler
-
-
-def _scales_features(step):
-    return type(step).__name__ == "FeatureScaler"
 
 
 def differentiable(estimator):

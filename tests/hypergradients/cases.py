@@ -1,24 +1,10 @@
 """Fitted folds and what their losses are, without any formula of the package."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
-
-
-class FeatureScaler(TransformerMixin, BaseEstimator):
-    """Multiply columns by the factors exp(scale)."""
-
-    def __init__(self, scale=None):
-        self.scale = scale
-
-    def fit(self, X, y=None):
-        self.factors_ = np.ones(X.shape[1]) if self.scale is None else np.exp(self.scale)
-        return self
-
-    def transform(self, X):
-        return X.multiply(self.factors_).tocsr() if hasattr(X, "multiply") else X * self.factors_
 
 
 def standardized(X):
@@ -102,7 +88,3 @@ def central_difference(function, value, h):
 
 def relative_error(found, expected):
     return np.max(np.abs(np.subtract(found, expected))) / max(np.max(np.abs(expected)), 1e-12)
-
-
-def scoring_of(estimator):
-    return "margin" if is_classifier(estimator) and not hasattr(estimator, "predict_proba") else None
