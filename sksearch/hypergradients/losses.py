@@ -91,8 +91,9 @@ def explained_deviance(power, y, p, w):
 
 
 def log_loss(y, log_p, w):
-    """Mean of minus the log-probability of the true class."""
-    return -(w * y * log_p).sum(), -w * y
+    """Mean of minus the log-probability of the true class; from below, it is clipped as in scikit-learn."""
+    lowest = np.log(np.finfo(np.float64).eps)
+    return -(w * y * np.maximum(log_p, lowest)).sum(), -w * y * (log_p > lowest)
 
 
 def brier_loss(y, log_p, w):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cases import margin_loss
+from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_classification
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -12,6 +13,7 @@ from sklearn.metrics import (
     f1_score,
     get_scorer,
     get_scorer_names,
+    log_loss,
     make_scorer,
     mean_squared_error,
     mean_tweedie_deviance,
@@ -162,11 +164,13 @@ def test_margins_of_pairs_are_those_of_the_classes_in_them():
     check_gradient(loss, PairMargin(), rng.normal(size=(30, 3)), rng.integers(3, size=30), classes)
 
 
-def test_logits_far_out_lose_nothing():
+def test_probabilities_of_zero_count_as_in_the_metric():
+    raw, y = np.array([[-1000.0], [-30.0], [800.0]]), np.array([1, 1, 1])
     loss = ValidationLoss(LogisticRegression(), True, "neg_log_loss", ())
-    value, gradient = loss(Sigmoid(), np.array([[-1000.0], [800.0]]), [1, 1], np.arange(2))
-    assert value == 500.0
-    np.testing.assert_array_equal(gradient, [[-0.5], [0.0]])
+    value, gradient = loss(Sigmoid(), raw, y, np.arange(2))
+    probabilities = np.hstack([1 - expit(raw), expit(raw)])
+    assert value == pytest.approx(log_loss(y, probabilities, labels=[0, 1]), rel=1e-12)
+    np.testing.assert_allclose(gradient, [[0.0], [-1 / 3], [0.0]], atol=1e-12)
 
 
 @pytest.mark.parametrize(
