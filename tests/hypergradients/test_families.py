@@ -224,7 +224,7 @@ def test_sparse_is_dense(case):
             assert relative_error(sparse_gradient[name], gradient[name]) < 1e-5, name
 
 
-SCALED = {name: case for name, case in CASES.items() if name != "gaussian process"}
+SCALED = {name: case for name, case in CASES.items() if name not in ("gaussian process", "naive bayes")}
 
 
 @pytest.mark.parametrize("case", SCALED.values(), ids=SCALED)

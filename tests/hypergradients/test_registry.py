@@ -8,6 +8,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge, TweedieRegressor
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC, LinearSVR
@@ -88,6 +89,7 @@ def test_of_a_pipeline_the_last_step_counts():
         ([("s", FeatureScaler()), ("between", StandardScaler()), ("m", Ridge())], False),
         ([("s", FeatureScaler()), ("m", SVC(kernel="precomputed"))], False),
         ([("s", FeatureScaler()), ("m", GaussianProcessRegressor(optimizer=None))], False),
+        ([("s", FeatureScaler()), ("m", GaussianNB())], False),
     ],
     ids=str,
 )
