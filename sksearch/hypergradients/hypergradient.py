@@ -135,8 +135,8 @@ class Hypergradient:
 
         Two clones of the last step are fitted with hyperparameters moved by 0.01 log-units (fractions by as
         much of the distance to 0 or 1) both ways. They are fitted by the estimator alone, to a small
-        tolerance and without polish: what the estimator minimises is checked, too. Where that disagrees,
-        there may be a kink, and steps of 0.001 and 0.0001 are tried.
+        tolerance, and polished only if they do not converge: what the estimator minimises is checked, too.
+        Where that disagrees, there may be a kink, and steps of 0.001 and 0.0001 are tried.
 
         Parameters
         ----------
@@ -192,9 +192,12 @@ class Hypergradient:
             X_train, X_test = (X @ diags(factors) if issparse(X) else X * factors for X in (X_train, X_test))
         model = clone(last).set_params(**self._model.precise(last)).set_params(**params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             model.fit(X_train, y_train, **weights)
+        if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            # How far it came is nothing to compare with.
+            return self._solve(model, X_train, y_train, X_test, y_test, sample_weight, score_weight)[1]
         if not is_classifier(model):
             link, raw = Identity(), model.predict(X_test)
         elif self._model.probabilistic(model):

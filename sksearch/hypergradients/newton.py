@@ -98,9 +98,8 @@ class Objective:
 
     def value(self, W, z):
         """Return J, infinite where the loss is not defined."""
-        with np.errstate(all="ignore"):
-            J = (self.weights * self.loss.value(z, self.y)).sum() + (self.l2 * W**2).sum() / 2
-            J += (self.l1 * np.abs(W)).sum()
+        J = (self.weights * self.loss.value(z, self.y)).sum() + (self.l2 * W**2).sum() / 2
+        J += (self.l1 * np.abs(W)).sum()
         return J if np.isfinite(J) else np.inf
 
     def steepest(self, W, z):
@@ -142,6 +141,7 @@ class Optimum:
         return V
 
 
+@np.errstate(all="ignore")  # what is not finite is no step
 def polish(objective, W):
     """Go from fitted weights to the optimum.
 
@@ -162,6 +162,8 @@ def polish(objective, W):
     preconditioner = None
     for _ in range(_MAX_STEPS):
         gradient = objective.steepest(W, z)
+        if not np.isfinite(gradient).all():
+            break
         free = (W != 0) | (gradient != 0) | (objective.l1 == 0)
         if preconditioner is None or not preconditioner.covers(free):
             preconditioner = Preconditioner(objective, z, free)

@@ -7,14 +7,16 @@ import pytest
 from cases import Fold, data
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC, SVR
+from sklearn.svm import SVC, SVR, LinearSVC
 
 from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable, registry
 from sksearch.hypergradients.kernel import Kernel
@@ -92,11 +94,15 @@ CHECKED = {
     "svc, linear": (SVC(kernel="linear"), "binary", "accuracy"),
     "svc, classes": (SVC(), "classes", "accuracy"),
     "svr": (SVR(C=10.0), "regression", "neg_mean_squared_error"),
+    "kernel ridge, its own gamma": (KernelRidge(kernel="rbf"), "regression", "r2"),
+    "lda, no shrinkage": (LinearDiscriminantAnalysis(solver="lsqr"), "binary", "neg_log_loss"),
+    "linear svc that does not converge": (LinearSVC(C=100.0, dual=True, max_iter=10), "classes", "accuracy"),
     "feature scales": (make_pipeline(FeatureScaler(), Ridge()), "regression", "r2"),
     "feature scales of a kernel": (make_pipeline(FeatureScaler(), SVR(gamma=0.05)), "regression", "r2"),
 }
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(("estimator", "name", "scoring"), CHECKED.values(), ids=CHECKED)
 def test_the_check_is_content_with_default_tolerances(estimator, name, scoring):
     fold = Fold(*data(name))
