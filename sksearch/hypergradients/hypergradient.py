@@ -19,6 +19,8 @@ from sksearch.hypergradients.registry import differentiable, find_model, split_p
 # tries the next: a shorter step may stay clear of a kink, a longer one of rounding errors.
 _STEPS = (1e-2, 1e-3, 1e-4)
 _FINE = 0.02
+# A derivative that is smaller than this part of the loss counts as that.
+_NEGLIGIBLE = 1e-4
 
 
 class Hypergradient:
@@ -147,7 +149,7 @@ class Hypergradient:
         -------
         error : float
             Relative error of the directional derivative. Below 0.05, all is well; 1 is a wrong formula. A
-            derivative below 1e-5 of the loss counts as that, since nobody can tell it from 0.
+            derivative below 1e-4 of the loss per log-unit counts as that, since fits are no better.
 
         Raises
         ------
@@ -175,7 +177,7 @@ class Hypergradient:
                 factors = np.exp(moves[self._scaler]) if self._scaler in moves else None
                 losses.append(self._refit(last, params, factors, *fold))
             slope = (losses[0] - losses[1]) / (2 * step)
-            errors.append(abs(slope - norm) / max(norm, abs(slope), 1e-5 * abs(loss)))
+            errors.append(abs(slope - norm) / max(norm, abs(slope), _NEGLIGIBLE * abs(loss)))
             if errors[-1] < _FINE:
                 break
         return float(min(errors))

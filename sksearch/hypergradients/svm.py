@@ -215,6 +215,8 @@ class SVMModel(Model):
         X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         kernel = Kernel(estimator.kernel, estimator._gamma, estimator.degree, estimator.coef0)
         boxes = self.boxes(estimator, y, weights)
+        if not len(estimator.support_):
+            raise NotDifferentiable("There are no support vectors: all samples are inside the tube.")
         # Samples beside the support vectors matter only if the polished fit says so.
         support = np.zeros(X.shape[0], dtype=bool)
         support[estimator.support_] = True

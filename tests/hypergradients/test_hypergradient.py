@@ -214,6 +214,13 @@ def test_no_free_support_vectors():
         Hypergradient(fitted, ["C"], None)(fitted, X, y, X, y)
 
 
+def test_no_support_vectors():
+    X, y = data("regression")
+    fitted = SVR(epsilon=10.0).fit(X, y)
+    with pytest.raises(NotDifferentiable, match="all samples are inside the tube"):
+        Hypergradient(fitted, ["C"], None)(fitted, X, y, X, y)
+
+
 def test_a_validation_fold_with_a_class_of_its_own():
     X, y = data("classes")
     fitted = LogisticRegression().fit(X[y > 0], y[y > 0])
