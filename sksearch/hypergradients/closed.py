@@ -58,19 +58,12 @@ class Smoothed:
     """The diagonal v + e max(w), as a vector; w are the variances of all samples."""
 
     def __init__(self, name, smoothing, v, w):
-        self.name, self._smoothing, self._v, self._largest = name, smoothing, v, np.argmax(w)
-        self._max = w.max()
-        self.value = v + smoothing * self._max
+        self.name, self._largest = name, w.max()
+        self.value = v + smoothing * self._largest
 
     def by_value(self, Q):
         """Return <Q, dC/de>."""
-        return self._max * Q.sum()
-
-    def by_scale(self, Q):
-        """Return <Q, dC/dt_j>."""
-        derivatives = 2 * Q * self._v
-        derivatives[self._largest] += 2 * self._smoothing * self._max * Q.sum()
-        return derivatives
+        return self._largest * Q.sum()
 
 
 # -- classes ----------------------------------------------------------------------------------------
@@ -138,7 +131,8 @@ class NormalSolution(Solution):
         for normal, g in zip(self._normals, slope.T, strict=True):
             Q, by_difference = normal.pull(X, g)
             value += normal.covariance.by_value(Q) / 2
-            scale = scale + normal.covariance.by_scale(Q) / 2 + by_difference
+            if SCALE in names:
+                scale = scale + normal.covariance.by_scale(Q) / 2 + by_difference
         return {name: scale if name == SCALE else float(value) for name in names}
 
 
@@ -200,6 +194,10 @@ class GaussianNBModel(NormalModel):
 
     def names(self, estimator):
         return frozenset({"var_smoothing"})
+
+    def scalable(self, estimator):
+        # Of standardized features, each has the largest variance: there is a kink.
+        return False
 
     def normals(self, estimator, X, weights):
         w = X.var(axis=0)

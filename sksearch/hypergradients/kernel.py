@@ -166,8 +166,12 @@ class KernelRidgeModel(Model):
             return frozenset()
         return frozenset({"alpha"}) if estimator.kernel == "linear" else frozenset({"alpha", "gamma"})
 
+    def value(self, estimator, name):
+        automatic = name == "gamma" and estimator.gamma is None
+        return 1 / estimator.n_features_in_ if automatic else super().value(estimator, name)
+
     def solve(self, estimator, X, y, sample_weight):
-        gamma = 1 / X.shape[1] if estimator.gamma is None else estimator.gamma
+        gamma = self.value(estimator, "gamma")
         kernel = Kernel(estimator.kernel, gamma, estimator.degree, estimator.coef0)
         root = np.ones((X.shape[0], 1)) if sample_weight is None else np.sqrt(sample_weight)[:, None]
         matrix = root * kernel.value(kernel.similarity(X, X)) * root.T

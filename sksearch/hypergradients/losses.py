@@ -14,7 +14,7 @@ from sklearn.base import is_classifier
 from sklearn.metrics import d2_absolute_error_score, get_scorer, r2_score
 from sklearn.utils.validation import _check_sample_weight
 
-from sksearch._compat import _BaseScorer
+from sksearch._compat import _BaseScorer, _PassthroughScorer
 from sksearch.hypergradients.errors import NotDifferentiable
 
 # -- errors of one prediction: (y, prediction) -> value, derivative ---------------------------------
@@ -91,8 +91,9 @@ def explained_deviance(power, y, p, w):
 
 
 def log_loss(y, log_p, w):
-    """Mean of minus the log-probability of the true class."""
-    return -(w * y * log_p).sum(), -w * y
+    """Mean of minus the log-probability of the true class; from below, it is clipped as in scikit-learn."""
+    lowest = np.log(np.finfo(np.float64).eps)
+    return -(w * y * np.maximum(log_p, lowest)).sum(), -w * y * (log_p > lowest)
 
 
 def brier_loss(y, log_p, w):
@@ -162,6 +163,8 @@ class ValidationLoss:
         Whether the raw predictions of the model determine probabilities.
     scoring : str, callable or None
         As in ``cross_val_score``; None is the model's own ``score``.
+    tuned : collection of str
+        Parameters of the model that change: a score of its own may depend on them.
 
     Attributes
     ----------
@@ -171,11 +174,11 @@ class ValidationLoss:
         What it is called in messages.
     """
 
-    def __init__(self, estimator, probabilistic, scoring):
+    def __init__(self, estimator, probabilistic, scoring, tuned):
         self._classifies = is_classifier(estimator)
         function = None
-        if scoring is None:
-            function, found = _own_score(estimator)
+        if scoring is None or isinstance(scoring, _PassthroughScorer):
+            function, found = _own_score(estimator, tuned)
         else:
             scorer = get_scorer(scoring)
             found = _of_scorer(scorer, probabilistic, self._classifies)
@@ -240,8 +243,8 @@ def one_hot(y, classes):
     return np.eye(len(classes))[codes]
 
 
-def _own_score(estimator):
-    if is_classifier(estimator):
+def _own_score(estimator, tuned):
+    if is_classifier(estimator) or "power" in tuned:
         return None, None
     name = type(estimator).__name__
     if name in _GENERALIZED:

@@ -30,7 +30,8 @@ class Model(ABC):
 
     def value(self, estimator, name):
         """Return the value of a parameter of a fitted estimator, as a number."""
-        return float(getattr(estimator, name))
+        value = getattr(estimator, name)
+        return 0.0 if value is None else float(value)
 
     def precise(self, estimator):
         """Return parameters with which an estimator converges to its optimum."""

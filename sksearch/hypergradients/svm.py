@@ -209,9 +209,14 @@ class SVMModel(Model):
         raise NotImplementedError
 
     def solve(self, estimator, X, y, sample_weight):
+        by_scale = _gamma_by_scale(X, estimator._gamma) if estimator.gamma == "scale" else 0.0
         weights = np.ones(X.shape[0]) if sample_weight is None else sample_weight
+        # Those without a weight are not counted in support_.
+        X, y, weights = X[weights > 0], y[weights > 0], weights[weights > 0]
         kernel = Kernel(estimator.kernel, estimator._gamma, estimator.degree, estimator.coef0)
-        boxes = [box.take(box.bound != 0) for box in self.boxes(estimator, y, weights)]
+        boxes = self.boxes(estimator, y, weights)
+        if not len(estimator.support_):
+            raise NotDifferentiable("There are no support vectors: all samples are inside the tube.")
         # Samples beside the support vectors matter only if the polished fit says so.
         support = np.zeros(X.shape[0], dtype=bool)
         support[estimator.support_] = True
@@ -228,7 +233,6 @@ class SVMModel(Model):
                 lacking = np.sign(box.bound) * (box.target - values[box.rows]) > _VIOLATION
                 missing[box.rows[lacking & ~support[box.rows]]] = True
             if not missing.any():
-                by_scale = _gamma_by_scale(X, estimator._gamma) if estimator.gamma == "scale" else 0.0
                 link = PairMargin() if hasattr(estimator, "classes_") else Identity()
                 return SVMSolution(link, kernel, X[support], machines, estimator.C, by_scale)
             support |= missing
