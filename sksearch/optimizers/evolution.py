@@ -8,10 +8,10 @@ from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
 from sksearch.optimizers.screening import sample_values
 
-# Of the children among which one is chosen: those of two parents, those of the gene pool, and strangers.
-_N_BRED = 8
-_N_POOLED = 8
-_N_STRANGERS = 2
+# A litter: children of two parents, of the gene pool, and strangers.
+_N_BRED = 12
+_N_POOLED = 12
+_N_STRANGERS = 8
 # Share of the points told that are the gene pool, and most of these: beyond, time grows with their number,
 # and what is learned hardly does.
 _POOL = 0.1
@@ -67,16 +67,16 @@ class EvolutionOptimizer(Optimizer):
 
     The first half population is a Latin hypercube, whose categories are shuffled independently. Then each
     proposal is one child, and the population is the best `population_size` of all points told: a child
-    replaces the worst, the best is never lost, failures have no place. Of equal points the younger stays, so
-    that a population drifts over a plateau.
+    replaces the worst, the best is never lost, failures have no place. Of equal points the one with fewer
+    columns is better, then the younger one, so that a population drifts over a plateau.
 
-    A child has two parents, or many. Two are winners of tournaments; uniform crossover mixes their
-    parameters; then about one parameter that is active changes: a number by a step of Cauchy distribution,
-    mostly small and at times far, a category to another, a subset by a few columns more or less. Many
-    parents are the *gene pool* of the best tenth of all points, each coordinate coming from another one
-    of them, a little moved. Several such children are drawn, and the one is taken around which good points
-    are densest in proportion to the others. That learns faster from few points, and gets stuck sooner, so
-    most of the first children are of the second kind, and later ones of the first.
+    Of a litter of 32, one child is evaluated. Twelve have two parents, winners of tournaments: uniform
+    crossover mixes their parameters, then about one parameter that is active changes: a number by a step of
+    Cauchy distribution, mostly small and at times far, a category to another, a subset by a few columns less
+    or more. Twelve have many parents: each coordinate comes from another point of the *gene pool*, the best
+    tenth of all, a little moved. Eight are strangers, drawn from the space. Which one is evaluated is decided
+    by what a rough model, see `sample_values`, draws for them: near what is well known the better child has
+    the better chance, elsewhere every one has some.
 
     With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
     each other, and on the same front one in a less crowded place.
@@ -104,7 +104,7 @@ class EvolutionOptimizer(Optimizer):
     Syswerda, "Uniform crossover in genetic algorithms", 1989.
     Yao, Liu & Lin, "Evolutionary programming made faster", 1999.
     Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
-    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
+    Jin, "Surrogate-assisted evolutionary computation: recent advances and future challenges", 2011.
     Fortin et al., "DEAP: evolutionary algorithms made easy", 2012.
     """
 
@@ -205,7 +205,9 @@ class EvolutionOptimizer(Optimizer):
         litter = [self._from_pool(ranked), self._from_two(ranked), self._strangers()]
         children = np.vstack([children for children, _ in litter])
         parents = [rows for _, parents in litter for rows in parents]
-        promise = sample_values(self.space, self.points[ranked], merit[ranked], children, self.rng)
+        failed = np.flatnonzero(~np.isfinite(merit))
+        known = np.append(ranked, failed)
+        promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=True)}
         return children[np.argsort(-promise, kind="stable")]
 
@@ -280,9 +282,20 @@ class EvolutionOptimizer(Optimizer):
         return rows[: np.isfinite(merit).sum()]
 
     def _merit(self, n_told=None):
-        """One value per point, larger is better, among the first so many told, or all."""
-        values = self.values[:n_told]
-        return values if values.ndim == 1 else crowded_merit(values)
+        """One value per point, larger is better, among the first so many told, or all.
+
+        Of equal points with subsets, those of fewer columns are better.
+        """
+        values, points = self.values[:n_told], self.points[:n_told]
+        merit = values if values.ndim == 1 else crowded_merit(values)
+        if not self.space.subsets:
+            return merit
+        n_chosen = sum((points[:, columns] > 0.5).sum(axis=1) for columns, _ in self.space.subsets)
+        order = np.lexsort((-n_chosen, merit))
+        better = (merit[order][1:] > merit[order][:-1]) | (n_chosen[order][1:] < n_chosen[order][:-1])
+        rank = np.zeros(len(merit))
+        rank[order[1:]] = np.cumsum(better)
+        return np.where(np.isfinite(merit), rank, -np.inf)
 
     def _diversity(self, points):
         differences = np.abs(points[:, None] - points[None])

@@ -24,9 +24,10 @@ def sample_values(space, known, values, points, rng):
               r^2 = \frac{1}{\ell^2 d} \Bigl(\sum_{j \in \mathrm{ord}} (x_j - x'_j)^2
                     + \tfrac12 \sum_{j \in \mathrm{cat}} [x_j \ne x'_j]\Bigr)
 
-    with d the mean number of active coordinates, and of three lengthscales the one under which the known
-    values are likeliest. Ranks make it indifferent to the scale of the values. One draw of all values
-    together is Thompson sampling: a point that is uncertain has its chance to be the best.
+    with d the mean number of active parameters. A subset of n columns counts as a number, the logarithm of
+    its size by that of n, and the share of the n columns that differ. Of three lengthscales it is the one
+    under which the known values are likeliest. Ranks make it indifferent to the scale of the values. One draw
+    of all values together is Thompson sampling: a point that is uncertain has its chance to be the best.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def sample_values(space, known, values, points, rng):
     known : ndarray of shape (n_known, n_columns)
         Canonical points.
     values : ndarray of shape (n_known,)
-        Their values, all finite, the largest and best first.
+        Their values, the largest and best first; -inf where the evaluation failed.
     points : ndarray of shape (n, n_columns)
         Canonical points.
     rng : numpy.random.Generator
@@ -56,7 +57,7 @@ def sample_values(space, known, values, points, rng):
     known, values = known[rows], values[rows]
     n = len(known)
     scores = _normal_scores(values)
-    n_active = max(1.0, space.active(known).sum(axis=1).mean())
+    n_active = (space.active(known) / np.bincount(space.parameter)[space.parameter]).sum(axis=1).mean()
     known, points = _features(space, known), _features(space, points)
     apart = _distances(known, known) / np.sqrt(n_active)
     likeliest = -np.inf
@@ -94,15 +95,18 @@ def _normal_scores(values):
 
 
 def _features(space, points):
-    """Coordinates whose squared differences are those of the kernel: categories as corners of a simplex."""
-    numbers = points[:, space.ordered]
-    columns = [numbers]
-    n_values = space.n_values
-    pairs = ~space.ordered & (n_values == 2)
-    columns.append((points[:, pairs] - 0.5) * (2.0 * np.sqrt(_APART)))
-    for column in np.flatnonzero(~space.ordered & ~pairs):
-        corner = np.floor(points[:, column] * n_values[column])
-        columns.append(np.sqrt(0.5 * _APART) * (corner[:, None] == np.arange(n_values[column])))
+    """Coordinates whose squared differences are those of the kernel."""
+    columns = [points[:, space.ordered]]
+    in_subset = np.zeros(space.n_columns, bool)
+    for taken, subset in space.subsets:
+        in_subset[taken] = True
+        size = (points[:, taken] > 0.5).sum(axis=1, keepdims=True)
+        columns.append(np.log(np.maximum(size, 1)) / np.log(subset.n))
+        columns.append(points[:, taken] * (2.0 / np.sqrt(subset.n)))  # they differ by 1 / 2
+    for column in np.flatnonzero(~space.ordered & ~in_subset):
+        value = np.floor(points[:, column] * space.n_values[column])
+        # Corners of a simplex.
+        columns.append(np.sqrt(0.5 * _APART) * (value[:, None] == np.arange(space.n_values[column])))
     return np.hstack(columns)
 
 

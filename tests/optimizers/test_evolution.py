@@ -115,11 +115,26 @@ def test_subsets_keep_to_their_sizes(sizes):
     assert changed.all() == (subset.size > 1)
 
 
-def test_flips_do_not_drift_to_half_of_the_columns():
+def test_flips_shrink_subsets_and_now_and_then_grow_them():
     subset, rng = Subset(200), np.random.default_rng(0)
     points = np.full((300, 200), 0.25)
     points[:, :20] = 0.75
-    assert 17 < (subset.flip(points, rng) > 0.5).sum(axis=1).mean() < 23
+    sizes = (subset.flip(points, rng) > 0.5).sum(axis=1)
+    assert 17 < sizes.mean() < 20
+    assert sizes.min() == 10
+    assert np.mean(sizes > 20) > 0.05
+
+
+def test_of_columns_that_do_not_matter_few_are_left():
+    space = Space({"m": Subset(60), "x": (0.0, 1.0)})
+
+    def score(point):  # three columns are all that counts
+        return float((point[:3] > 0.5).sum())
+
+    optimizer = evolve(space, 250, score=score)
+    best = optimizer.population[0].params["m"]
+    assert sum(best[:3]) == 3
+    assert sum(best[3:]) < 15
 
 
 def test_children_of_small_subsets_are_small():
