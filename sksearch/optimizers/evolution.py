@@ -205,8 +205,7 @@ class EvolutionOptimizer(Optimizer):
         litter = [self._from_pool(ranked), self._from_two(ranked), self._strangers()]
         children = np.vstack([children for children, _ in litter])
         parents = [rows for _, parents in litter for rows in parents]
-        failed = np.flatnonzero(~np.isfinite(merit))
-        known = np.append(ranked, failed)
+        known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
         promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=True)}
         return children[np.argsort(-promise, kind="stable")]

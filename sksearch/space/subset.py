@@ -83,8 +83,13 @@ class Subset(Dimension):
         return tuple((self.snap(np.asarray(point, float)[None])[0] > 0.5).tolist())
 
     def snap(self, points):
-        sizes = np.clip((points >= 0.5).sum(axis=1), self.min_features, self.max_features)
-        return self._largest(points, sizes)
+        snapped = np.where(points >= 0.5, 0.75, 0.25)
+        sizes = (points >= 0.5).sum(axis=1)
+        wrong = (sizes < self.min_features) | (sizes > self.max_features)
+        if wrong.any():
+            sizes = np.clip(sizes[wrong], self.min_features, self.max_features)
+            snapped[wrong] = self._largest(points[wrong], sizes)
+        return snapped
 
     def draw(self, points):
         # Sizes are log-uniform: few columns are as likely as many, where independent bits would all give
