@@ -172,8 +172,8 @@ class EvolutionOptimizer(Optimizer):
     def describe(self, points):
         """Tell the generation and the parents of points, as columns by name.
 
-        ``generation`` is 0 for points of the start and given ones, else one more than the latest of the
-        parents; ``parents`` are tuples of rows of `points`.
+        ``generation`` is 0 for points of the start, given and random ones, else one more than the latest of
+        the parents; ``parents`` are tuples of rows of `points`.
         """
         rows = {point.tobytes(): row for row, point in enumerate(points)}
         generation = np.zeros(len(points), int)

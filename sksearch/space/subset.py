@@ -15,6 +15,8 @@ _FLIPS = np.array([0.125, 0.5, 0.375])
 class Subset(Dimension):
     """Subsets of the columns of X, as boolean masks for :class:`~sksearch.space.ColumnMask`.
 
+    Sizes are drawn log-uniformly: as many subsets have up to 10 columns as have 10 to 100.
+
     Parameters
     ----------
     n : int
