@@ -202,17 +202,14 @@ class EvolutionOptimizer(Optimizer):
         ranked = self._ranked(merit)
         if len(ranked) < 2 or self.space.n_columns == 0:
             return self.space.sample(1, self.rng)
-        litter = [self._from_pool(ranked), self._from_two(ranked), self._strangers()]
-        children = np.vstack([children for children, _ in litter])
-        parents = [rows for _, parents in litter for rows in parents]
+        pooled, from_many = self._from_pool(ranked)
+        bred, from_two = self._from_two(ranked)
+        children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
         promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
-        self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=True)}
+        parents = [*from_many, *from_two]  # strangers have none
+        self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}
         return children[np.argsort(-promise, kind="stable")]
-
-    def _strangers(self):
-        """Points without parents."""
-        return self.space.sample(_N_STRANGERS, self.rng), np.full((_N_STRANGERS, 1), -1)
 
     def _from_pool(self, ranked):
         """Children of the better points, and the rows of their parents, -1 for none."""
