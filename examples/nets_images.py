@@ -157,7 +157,7 @@ def load():
 
 
 def main():
-    args = arguments(__doc__.split("\n")[0], n_iter=20, epochs=27)
+    args = arguments(__doc__.split("\n")[0], n_iter=16, epochs=27)
     train, test = load()
     net = make_net(args.epochs)
     options = {

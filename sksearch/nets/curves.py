@@ -114,7 +114,8 @@ def diagnose(history, chance=None):
         - ``straightness``: slope at the end over slope at the beginning; 1 is a straight line,
         - ``roughness``: standard deviation of the training loss around its trend, as a share of `start`.
 
-        Those of validation are missing where there is none.
+        Those of validation are missing where there is none, and all but the first where a loss is not finite
+        or epochs are too few.
 
     Raises
     ------
@@ -135,24 +136,24 @@ def diagnose(history, chance=None):
     if not len(train):
         raise ValueError("The history has no 'train_loss'; pass that of a net that has been trained.")
     valid = _column(rows, "valid_loss")
-    begin = _Beginning.of(rows, train)
-    start = begin.loss if chance is None else chance
-    if not np.isfinite(train).all():
-        epoch = int(np.argmin(np.isfinite(train))) + 1
-        return Diagnosis(
-            "diverging",
-            f"Diverging: the training loss is not finite from epoch {epoch} on; lower the learning rate or "
-            "clip gradients.",
-            {"n_epochs": len(train), "start": start},
-        )
+    for name, losses in (("training", train), ("validation", valid)):
+        if not np.isfinite(losses).all():
+            return Diagnosis(
+                "diverging",
+                f"Diverging: the {name} loss is not finite from epoch {np.argmin(np.isfinite(losses)) + 1} "
+                "on; lower the learning rate or clip gradients.",
+                {"n_epochs": len(train)},
+            )
     if len(train) < _SHORTEST:
         return Diagnosis(
             "unclear",
             f"Unclear: {len(train)} epochs are too few to see a trend; train for at least {_SHORTEST}.",
-            {"n_epochs": len(train), "start": start},
+            {"n_epochs": len(train)},
         )
+    begin = _Beginning.of(rows, train)
+    start = begin.loss if chance is None else chance
     train = _Curve(train)
-    valid = _Curve(valid) if len(valid) == len(train.values) and np.isfinite(valid).all() else None
+    valid = _Curve(valid) if len(valid) == len(train.values) else None
     numbers = _numbers(train, valid, start)
     for rule in (_diverging, _too_high, _overfitting, _too_low, _too_early, _underfitting):
         found = rule(numbers, train, valid, begin)

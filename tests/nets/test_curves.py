@@ -171,9 +171,13 @@ def test_without_validation():
 
 
 def test_not_finite():
-    diagnosis = diagnose(curves([1.0, 2.0, np.nan, np.nan], [1.0] * 4))
-    assert diagnosis.verdict == "diverging"
-    assert "from epoch 3 on" in diagnosis.sentence
+    for losses, name in (
+        (([1.0, 2.0, np.nan, np.nan], [1.0] * 4), "training"),
+        (([1.0] * 4, [1.0, 2.0, np.inf, 1.0]), "validation"),
+    ):
+        diagnosis = diagnose(curves(*losses))
+        assert diagnosis.verdict == "diverging"
+        assert f"the {name} loss is not finite from epoch 3 on" in diagnosis.sentence
 
 
 def test_few_epochs():
