@@ -99,10 +99,12 @@ class GPUClassifier(NeuralNetClassifier):
     def train_step(self, batch, **fit_params):
         self._set_training(True)
         X, y = batch
+        self.n_waiting_ = getattr(self, "n_waiting_", 0) + 1
         y_pred = self.infer(X, **fit_params)
         loss = self.get_loss(y_pred, y, X=X, training=True)
         (loss / self.accumulate).backward()
-        if len(self.history[-1]["batches"]) % self.accumulate == 0:
+        if self.n_waiting_ == self.accumulate:
+            self.n_waiting_ = 0
             self.notify(
                 "on_grad_computed",
                 named_parameters=self.get_all_learnable_params(),
@@ -143,7 +145,6 @@ SPACE = {
     "module__n_blocks": [1, 2],
     "module__dropout": (0.0, 0.4),
     "module__strength": (0.0, 1.0),
-    "criterion__label_smoothing": (0.0, 0.2),
     "callbacks__schedule__name": ["constant", "cosine", "one-cycle"],
     "callbacks__schedule__warmup": (0.0, 0.3),
 }
