@@ -346,7 +346,7 @@ def _overfitting(numbers, train, valid, begin):
             f"and has risen to {numbers['valid_end']:.3g} since, with the training loss at {train.end:.3g}; "
             "stop there, or regularize more (dropout, weight decay, augmentation)."
         )
-    elif numbers["gap"] > _CLEAR and gap > _SURE * valid.noise:
+    elif numbers["gap"] > _CLEAR and gap > _SURE * valid.noise and numbers["pace"] < _SOME:
         reason = (
             f"the training loss fell from {numbers['start']:.3g} to {train.end:.3g}, of which validation "
             f"({numbers['valid_end']:.3g}) followed {max(0.0, 1 - numbers['gap']):.0%} only; regularize more "
