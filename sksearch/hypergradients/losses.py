@@ -12,9 +12,8 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.base import is_classifier
 from sklearn.metrics import d2_absolute_error_score, get_scorer, r2_score
-from sklearn.utils.validation import _check_sample_weight
 
-from sksearch._compat import _BaseScorer, _PassthroughScorer
+from sksearch._compat import _BaseScorer, _check_sample_weight, _PassthroughScorer
 from sksearch.hypergradients.errors import NotDifferentiable
 
 # -- errors of one prediction: (y, prediction) -> value, derivative ---------------------------------
@@ -197,7 +196,7 @@ class ValidationLoss:
 
         Parameters
         ----------
-        link : Identity, Exponential, Sigmoid, Softmax or OneVsRest
+        link : Identity, Exponential, Sigmoid, Softmax, OneVsRest or Margin
             What becomes of raw predictions.
         raw : ndarray of shape (n_samples, n_outputs)
             Raw predictions.
@@ -259,6 +258,9 @@ def _of_scorer(scorer, probabilistic, classifies):
         return None
     function, options = scorer._score_func, dict(scorer._kwargs)
     if not function.__module__.startswith("sklearn.metrics"):
+        return None
+    response = "predict_proba" if classifies else "predict"
+    if response not in np.atleast_1d(scorer._response_method):
         return None
     table = (_PROBABILITY_LOSSES if probabilistic else {}) if classifies else _LOSSES
     positive, loss = table.get(function.__name__, (None, None))
