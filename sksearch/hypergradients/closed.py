@@ -223,7 +223,7 @@ def _unregularized(estimator, k):
     scalings, rotation, amount = estimator.scalings_[k], estimator.rotations_[k], estimator.reg_param
     if len(scalings) < len(rotation) or amount == 1:
         raise NotDifferentiable(
-            f"The covariance of a class is not known, with reg_param={amount} or fewer samples than features; "
+            f"The covariance of a class is unknown with reg_param={amount} or fewer samples than features; "
             "lower reg_param."
         )
     return (rotation * ((scalings - amount) / (1 - amount))) @ rotation.T
