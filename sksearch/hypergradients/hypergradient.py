@@ -45,7 +45,7 @@ class Hypergradient:
     Attributes
     ----------
     exact : bool
-        Whether the loss is minus the score, rather than a proxy.
+        Whether the loss is minus the score (1 minus it, for r2 and other shares), rather than a proxy.
     loss_name : str
         What the loss is called.
 
@@ -68,7 +68,7 @@ class Hypergradient:
     >>> hypergradient = Hypergradient(Ridge(), ["alpha"], "r2")
     >>> ridge = Ridge(alpha=1.0).fit(X[:300], y[:300])
     >>> loss, gradient = hypergradient(ridge, X[:300], y[:300], X[300:], y[300:])
-    >>> print(f"r2 = {-loss:.3f}, by alpha: {-gradient['alpha']:.3f}")
+    >>> print(f"r2 = {1 - loss:.3f}, by alpha: {-gradient['alpha']:.3f}")
     r2 = 0.437, by alpha: -0.093
     """
 
@@ -88,7 +88,7 @@ class Hypergradient:
 
     @property
     def exact(self):
-        """Whether the loss is minus the score."""
+        """Whether the loss is that of the scoring."""
         return self._loss.exact
 
     @property

@@ -2,7 +2,8 @@
 
 A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
 n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
-differentiated, the loss is minus the score. For everything else there is a proxy: what such a model would be
+differentiated, the loss is minus the score; or 1 minus the score, of a share that is explained, so that no
+loss is negative. For everything else there is a proxy: what such a model would be
 trained with.
 """
 
@@ -70,23 +71,23 @@ def root_mean_loss(error, y, p, w):
 
 
 def explained_loss(error, metric, y, p, w):
-    """Minus the share of an error that is explained; `metric` knows that of a constant prediction."""
+    """The share of an error that is not explained; `metric` knows that of a constant prediction."""
     value, derivative = error(y, p)
     # An error of 1 everywhere, so that the score tells its denominator.
     unexplained = 1 - metric(y, y + 1.0, sample_weight=w[:, 0], multioutput="raw_values")
     if len(y) < 2 or not (unexplained > 0).all() or not np.ptp(y, axis=0).all():
         raise NotDifferentiable("y_test is constant: the share of its variation explained is not defined.")
     w = w * unexplained / y.shape[1]
-    return (w * value).sum() - 1, w * derivative
+    return (w * value).sum(), w * derivative
 
 
 def explained_deviance(power, y, p, w):
-    """Minus D2: the share of the Tweedie deviance that is explained."""
+    """1 - D2: the share of the Tweedie deviance that is not explained."""
     value, derivative = _deviance(power, y, p)
     null = (w * _deviance(power, y, (w * y).sum(axis=0))[0]).sum()
     if not null > 0:
         raise NotDifferentiable("y_test is constant: the share of its deviance explained is not defined.")
-    return (w * value).sum() / null - 1, w * derivative / null
+    return (w * value).sum() / null, w * derivative / null
 
 
 def log_loss(y, log_p, w):
@@ -103,12 +104,12 @@ def brier_loss(y, log_p, w):
 
 
 def explained_log_loss(y, log_p, w):
-    """Minus the share of the log-loss of constant probabilities that is explained."""
+    """The share of the log-loss of constant probabilities that is not explained."""
     return _explained(log_loss, y, log_p, w)
 
 
 def explained_brier_loss(y, log_p, w):
-    """Minus the share of the Brier loss of constant probabilities that is explained."""
+    """The share of the Brier loss of constant probabilities that is not explained."""
     return _explained(brier_loss, y, log_p, w)
 
 
@@ -118,7 +119,7 @@ def _explained(loss, y, log_p, w):
     if not null > 0:
         raise NotDifferentiable("y_test has one class: the share of the loss explained is not defined.")
     value, gradient = loss(y, log_p, w)
-    return value / null - 1, gradient / null
+    return value / null, gradient / null
 
 
 def modified_huber(y, decision, w):
@@ -168,7 +169,7 @@ class ValidationLoss:
     Attributes
     ----------
     exact : bool
-        Whether the loss is minus the score.
+        Whether the loss is that of the scoring.
     name : str
         What it is called in messages.
     """

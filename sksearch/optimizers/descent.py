@@ -185,13 +185,13 @@ class DescentOptimizer(Optimizer):
             n_descents += 1
 
     def _starts(self, arm, n):
-        """Points of an arm to begin from: those that were given, else new ones; their values are known."""
+        """Points of an arm to begin from, those that were given and new ones; their values are known."""
         points = [point for point in self._given if arm.holds(point)]
-        if not points:
-            shared = [arm.moved(point) for point in self._given[:1]]
-            points = shared + [self._draw(arm) for _ in range(n - len(shared))]
-        if not arm.n_free:
-            points = points[:1]
+        points = points or [arm.moved(point) for point in self._given[:1]]
+        # A descent along a single line, or of a vector from where it has no structure, needs no choice.
+        if not points or (arm.n_free > 1 and not arm.vectors):
+            points += [self._draw(arm) for _ in range(n - len(points))]
+        points = points if arm.n_free else points[:1]
         self._values(points)
         return points
 

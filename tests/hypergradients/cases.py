@@ -64,12 +64,18 @@ class Fold:
         return clone(estimator).set_params(**params).fit(X, y, **weights)
 
     def loss(self, fitted, scoring):
-        """Return minus the score; the modified Huber loss for "margin"."""
+        """Return the loss of a score; the modified Huber loss for "margin"."""
         _, _, X, y = self.args
         if scoring != "margin":
             score = fitted.score(X, y) if scoring is None else get_scorer(scoring)(fitted, X, y)
-            return -score
+            return loss_of(score, "r2" if scoring is None else scoring)
         return margin_loss(fitted.decision_function(X), y, fitted.classes_)
+
+
+def loss_of(score, scoring):
+    """Return minus the score, or what is left of 1 where that is a share."""
+    name = str(scoring)
+    return 1 - score if "r2" in name or "d2" in name else -score
 
 
 def margin_loss(decision, y, classes):

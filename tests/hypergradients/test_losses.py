@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import margin_loss
+from cases import loss_of, margin_loss
 from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.datasets import make_classification
@@ -101,7 +101,7 @@ def test_regression(scoring, n_outputs, weights):
     assert loss.exact
     model = Predicts(np.exp(raw)).fit(raw, y)
     options = {} if weights is None else {"sample_weight": weights}
-    expected = -get_scorer(scoring)(model, raw, y, **options)
+    expected = loss_of(get_scorer(scoring)(model, raw, y, **options), scoring)
     assert loss(Exponential(), raw, y, sample_weight=weights)[0] == pytest.approx(expected, rel=1e-10)
     check_gradient(loss, Exponential(), raw, y, sample_weight=weights)
     if "log" not in str(scoring) and "deviance" not in str(scoring) and "tweedie" not in str(scoring):
@@ -125,7 +125,7 @@ def test_classification(scoring, n_classes, weights):
     link = Sigmoid() if n_classes == 2 else Softmax()
     options = {} if weights is None else {"sample_weight": weights}
     try:
-        expected = -get_scorer(scoring)(model, X, y, **options)
+        expected = loss_of(get_scorer(scoring)(model, X, y, **options), scoring)
     except ValueError:  # before 1.7, the Brier score is for two classes
         assert (scoring, n_classes) == ("neg_brier_score", 3)
     else:
