@@ -3,8 +3,7 @@
 A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
 n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
 differentiated, the loss is minus the score; or 1 minus the score, of a share that is explained, so that no
-loss is negative. For everything else there is a proxy: what such a model would be
-trained with.
+loss is negative. For everything else there is a proxy: what such a model would be trained with.
 """
 
 from functools import partial
