@@ -217,7 +217,7 @@ class DescentOptimizer(Optimizer):
         if not arm.n_free:
             return
         if (few := arm.without_vectors(start)) is not None:
-            self._go_down(few, start, _N_STEPS_OF_ARM)
+            self._go_down(few, start, most)
             start = self._best_of([point for point in self.points if few.holds(point)])
         self._go_down(arm, start, most)
 
