@@ -101,7 +101,7 @@ def make_model(epochs):
 
 
 def main():
-    args = arguments(__doc__.split("\n")[0], n_iter=24, epochs=18)
+    args = arguments(__doc__.split("\n")[0], n_iter=24, epochs=9)
     train, test = load()
     model = make_model(args.epochs)
     space = default_space(model)
@@ -113,7 +113,14 @@ def main():
     for name, value in space[0].items():
         print(f"    {name}: {[*map(show, value)] if isinstance(value, list) else value}")
     print()
-    options = {"n_iter": args.n_iter, "cv": 3, "n_jobs": args.n_jobs, "random_state": 0}
+    # Accuracy would not notice that a net becomes too sure of itself.
+    options = {
+        "scoring": "neg_log_loss",
+        "n_iter": args.n_iter,
+        "cv": 3,
+        "n_jobs": args.n_jobs,
+        "random_state": 0,
+    }
     searches = {
         kind.__name__: kind(model, space, resource="net__max_epochs", **options)
         for kind in (BayesSearchCV, GeneticSearchCV)
