@@ -67,7 +67,7 @@ def load(n=3000, seed=0):
         + of_product[product, 1] * (channel - 2)
         + np.sin(2 * X["age"]) * X["visits"]
     )
-    y = (logit + rng.logistic(size=n) > 0).to_numpy().astype(np.int64)
+    y = (2 * logit + rng.logistic(size=n) > 0).to_numpy().astype(np.int64)
     for name, values in zip(N_VALUES, (city, product, channel), strict=True):
         X[name] = pd.Categorical([f"{name} {value}" for value in values])
     X = X.mask(rng.random(X.shape) < 0.02 * np.isin(X.columns, NUMBERS))
