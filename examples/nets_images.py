@@ -1,6 +1,6 @@
 """A residual network on handwritten digits: augmentation, schedule and architecture tuned together.
 
-    python examples/nets_images.py                       # two to three minutes on two cores
+    python examples/nets_images.py                       # one to three minutes on two cores
     python examples/nets_images.py --plot curves.png
 
 The net augments its own input while it trains (shift, rotation, noise), on the device that it is on. On a GPU

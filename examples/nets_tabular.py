@@ -1,6 +1,6 @@
 """Numbers and categories: a perceptron with embeddings behind a ColumnTransformer.
 
-    python examples/nets_tabular.py                      # about two minutes on two cores
+    python examples/nets_tabular.py                      # one to three minutes on two cores
     python examples/nets_tabular.py --plot curves.png
 
 The space is `default_space(pipeline)`, which has read the net's ``__init__``, with two edits: four optimizers
