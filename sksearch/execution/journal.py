@@ -237,7 +237,9 @@ def _readable(value):
 def _to_json(result):
     def plain(value):
         if isinstance(value, dict):
-            return {name: plain(score) for name, score in value.items()}
+            return {name: plain(item) for name, item in value.items()}
+        if np.ndim(value):
+            return [plain(item) for item in value]
         # JSON has no NaN and no infinity.
         return float(value) if np.isfinite(value) else str(float(value))
 
@@ -245,8 +247,11 @@ def _to_json(result):
 
 
 def _from_json(name, value):
+    def numbers(value):
+        if isinstance(value, dict):
+            return {key: numbers(item) for key, item in value.items()}
+        return np.array(value, float) if isinstance(value, list) else float(value)
+
     if name == "fit_error":
         return value
-    if isinstance(value, dict):
-        return {metric: float(score) for metric, score in value.items()}
-    return int(value) if name == "n_test_samples" else float(value)
+    return int(value) if name == "n_test_samples" else numbers(value)

@@ -85,6 +85,16 @@ class Dimension(ABC):
         """List the values one step away from a value; none in a continuous dimension."""
         return []
 
+    def slope(self, point):
+        """Derivative of the value with respect to each coordinate of a point, of shape (width,).
+
+        Raises
+        ------
+        ValueError
+            If the values are not all numbers of an interval.
+        """
+        raise ValueError(f"{self!r} has no derivative.")
+
     def values(self):
         """List the values of a finite dimension, in order."""
         raise ValueError(f"{self!r} has infinitely many values.")
@@ -96,8 +106,8 @@ class Dimension(ABC):
         return hash(self.token)
 
 
-class _Range(Dimension):
-    """A numeric interval on a linear or logarithmic scale."""
+class Interval(Dimension):
+    """A numeric interval on a linear or logarithmic scale: what the dimensions of numbers share."""
 
     def __init__(self, low, high, prior="uniform"):
         if not (is_number(low) and is_number(high)) or not abs(low) + abs(high) < _LARGEST:
@@ -133,7 +143,7 @@ class _Range(Dimension):
         return np.exp(position) if self.prior == "log-uniform" else position
 
 
-class Real(_Range):
+class Real(Interval):
     """Real numbers between two bounds, both included.
 
     Parameters
@@ -182,11 +192,15 @@ class Real(_Range):
         value = self._unscale(low + min(max(point[0], self._ends[0]), self._ends[1]) * (high - low))
         return float(min(max(value, self.low), self.high))
 
+    def slope(self, point):
+        steepness = float(self._scale(self.high) - self._scale(self.low))
+        return np.array([steepness * self.decode(point) if self.prior == "log-uniform" else steepness])
+
     def snap(self, points):
         return np.minimum(np.maximum(points, self._ends[0]), self._ends[1])
 
 
-class Integer(_Range):
+class Integer(Interval):
     """Integers between two bounds, both included.
 
     Parameters

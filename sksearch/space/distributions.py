@@ -67,6 +67,10 @@ class Continuous(_Distribution):
         value = self.distribution.ppf(np.clip(point[0], *self._ends))
         return float(np.clip(value, self.low, self.high))
 
+    def slope(self, point):
+        density = self.distribution.pdf(self.decode(point))
+        return np.array([1.0 / max(float(density), np.finfo(float).tiny)])
+
     def snap(self, points):
         return np.clip(points, *self._ends)
 

@@ -1,13 +1,14 @@
 """The search space: named dimensions, in one branch or several, encoded into one unit cube."""
 
 from itertools import combinations, product
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
 from sksearch.space.dimensions import Categorical
 from sksearch.space.identity import identity
 from sksearch.space.notation import as_dimension
+from sksearch.space.subset import Subset
 
 # Inactive coordinates all stand here, so that they tell two points of a branch nothing.
 _INACTIVE = 0.5
@@ -42,7 +43,7 @@ class Space:
     parameter : ndarray of int, shape (n_columns,)
         Number of the parameter that the coordinate belongs to; the choice of the branch counts as one.
     subsets : list of (slice, Subset)
-        The parameters that take several columns, and which.
+        The columns of each parameter that is a subset.
     size : int or inf
         Number of distinct configurations.
 
@@ -80,6 +81,10 @@ class Space:
             for branch in self.branches
         ]
         self._placed = [(dimension, columns) for (_, dimension), columns in placed.items()]
+        # Parameters with the same values are mapped together: in large spaces, calls are what takes time.
+        self._columns_of = {}
+        for dimension, columns in self._placed:
+            self._columns_of.setdefault(dimension, []).extend(range(columns.start, columns.stop))
         self.ordered = np.zeros(self.n_columns, bool)
         self.n_values = np.full(self.n_columns, float(len(self.branches)))
         self.parameter = np.zeros(self.n_columns, int)
@@ -87,7 +92,7 @@ class Space:
             self.ordered[columns] = dimension.ordered
             self.n_values[columns] = dimension.n_values
             self.parameter[columns] = number
-        self.subsets = [(columns, dimension) for dimension, columns in self._placed if dimension.width > 1]
+        self.subsets = [(columns, dim) for dim, columns in self._placed if isinstance(dim, Subset)]
         self._active = np.zeros((len(self.branches), self.n_columns), bool)
         self._active[:, : self._offset] = True
         for active, branch_columns in zip(self._active, self._columns, strict=True):
@@ -174,6 +179,80 @@ class Space:
             return np.zeros(len(points), int)
         return np.clip((points[:, 0] * len(self.branches)).astype(int), 0, len(self.branches) - 1)
 
+    def slope(self, point, gradient):
+        """Turn derivatives with respect to parameters into derivatives with respect to coordinates.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        gradient : dict of str to float or array of shape (width,)
+            Derivative of some number with respect to the value of a parameter. Names that the point has no
+            columns for are passed over.
+
+        Returns
+        -------
+        slope : ndarray of shape (n_columns,)
+            Derivative of that number with respect to each coordinate; NaN where it is not given.
+        """
+        index = int(self._branch_indices(point[None])[0])
+        slope = np.full(self.n_columns, np.nan)
+        for name, derivative in gradient.items():
+            if (columns := self._columns[index].get(name)) is not None:
+                slope[columns] = self.branches[index][name].slope(point[columns]) * derivative
+        return slope
+
+    def log_widths(self, point):
+        """Widths of the ranges of a point's parameters, in natural log-units.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+
+        Returns
+        -------
+        widths : ndarray of shape (n_columns,)
+            NaN where the scale of a coordinate is not logarithmic.
+        """
+        index = int(self._branch_indices(point[None])[0])
+        widths = np.full(self.n_columns, np.nan)
+        for name, columns in self._columns[index].items():
+            dimension = self.branches[index][name]
+            if columns is not None and getattr(dimension, "prior", None) == "log-uniform":
+                widths[columns] = np.log(dimension.high / dimension.low)
+        return widths
+
+    @property
+    def n_arms(self):
+        """Number of combinations of the values of parameters that are not continuous."""
+        return sum(
+            prod(dimension.size for dimension in branch.values() if dimension.size < inf)
+            for branch in self.branches
+        )
+
+    def arms(self):
+        """Iterate over the combinations of the values of parameters that are not continuous.
+
+        Yields
+        ------
+        point : ndarray of shape (n_columns,)
+            A point of this combination.
+        free : dict of str to slice
+            The columns of its continuous parameters.
+        """
+        seen = set()
+        for index, branch in enumerate(self.branches):
+            choices = {
+                name: [dim.decode([0.5] * dim.width)] if dim.size == inf else dim.values()
+                for name, dim in branch.items()
+            }
+            free = {name: self._columns[index][name] for name, dim in branch.items() if dim.size == inf}
+            for values in product(*choices.values()):
+                params = dict(zip(branch, values, strict=True))
+                if (key := self.key_of(params)) not in seen:
+                    seen.add(key)
+                    yield self.encode(params), free
+
     def active(self, points):
         """Tell which coordinates matter to the configuration of each point.
 
@@ -206,8 +285,9 @@ class Space:
         mapped = np.empty_like(points)
         if self._offset:
             mapped[:, :1] = self._choice.snap(points[:, :1])
-        for dimension, columns in self._placed:
-            mapped[:, columns] = getattr(dimension, method)(points[:, columns])
+        for dimension, columns in self._columns_of.items():
+            mapped_columns = getattr(dimension, method)(points[:, columns].reshape(-1, dimension.width))
+            mapped[:, columns] = mapped_columns.reshape(len(points), len(columns))
         return np.where(self.active(mapped), mapped, _INACTIVE)
 
     def key(self, point):
