@@ -238,6 +238,8 @@ def _to_json(result):
     def plain(value):
         if isinstance(value, dict):
             return {name: plain(score) for name, score in value.items()}
+        if isinstance(value, list):
+            return [plain(item) for item in value]
         # JSON has no NaN and no infinity.
         return float(value) if np.isfinite(value) else str(float(value))
 
@@ -248,5 +250,7 @@ def _from_json(name, value):
     if name == "fit_error":
         return value
     if isinstance(value, dict):
-        return {metric: float(score) for metric, score in value.items()}
+        return {key: _from_json(key, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_from_json(None, item) for item in value]
     return int(value) if name == "n_test_samples" else float(value)
