@@ -19,6 +19,11 @@ from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _num_samples
 
+try:
+    from joblib.externals import cloudpickle
+except ImportError:  # joblib 1.6 depends on it instead of bringing it
+    import cloudpickle
+
 __all__ = [
     "BaseSearchCV",
     "HasMethods",
@@ -35,6 +40,7 @@ __all__ = [
     "_num_samples",
     "_safe_split",
     "_warn_or_raise_about_fit_failures",
+    "cloudpickle",
     "get_active_backend",
 ]
 

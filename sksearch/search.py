@@ -34,6 +34,7 @@ from sksearch.objectives import ObjectivesMixin
 from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
+from sksearch.space.identity import plain
 from sksearch.study import Study
 from sksearch.winner import WinnerMixin
 
@@ -192,7 +193,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         routed = self._get_routed_params_for_fit(params)
         space = self._make_space()
         environment = environment_for(self.estimator, space)
-        environment.check(self.estimator, space, X, y, self.n_jobs)
+        environment.check(self.estimator, space, X, y)
         check_names(space, self.estimator)
         initial = self._initial_params(space)
 
@@ -311,7 +312,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             if not isinstance(params, dict) or params not in space:
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
-            initial.append(params)
+            initial.append({name: plain(value) for name, value in params.items()})
         return initial
 
     def _freeze_splits(self, X, y, split_params):

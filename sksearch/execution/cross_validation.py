@@ -119,7 +119,13 @@ class CrossValidation:
         if fold in self._fronts:
             shared |= {"X": None, "front": self._fronts[fold]}
         return Fit(
-            trial.number, fold, arguments, shared, continuation, self.environment, (self.seed, trial.number, fold)
+            trial.number,
+            fold,
+            arguments,
+            shared,
+            continuation,
+            self.environment,
+            (self.seed, trial.number, fold),
         )
 
     def _shared(self, train, test):
@@ -166,7 +172,7 @@ class Fit:
         estimator, front = arguments["estimator"], arguments.pop("front", None)
         with ExitStack() as stack:
             try:
-                # scikit-learn sets parameters outside its guard: a value that is refused would end the search.
+                # scikit-learn sets parameters outside its guard: a refused value would end the search.
                 estimator.set_params(**clone(arguments["parameters"], safe=False))
                 more, details = stack.enter_context(self.environment.around(self, estimator))
                 if self.continuation is not None:

@@ -10,7 +10,7 @@ class Environment:
     The base class of environments. One is made per search, and goes with every fit to where it is run.
     """
 
-    def check(self, estimator, space, X, y, n_jobs):
+    def check(self, estimator, space, X, y):
         """Raise about what would fail in every fit, before there is any.
 
         Parameters
@@ -21,8 +21,6 @@ class Environment:
             What is searched.
         X, y : array-like
             All data.
-        n_jobs : int or None
-            As in ``joblib.Parallel``.
         """
 
     def rows(self, X):
@@ -30,11 +28,13 @@ class Environment:
         return X
 
     @contextmanager
-    def open(self, n_jobs, devices):
+    def open(self, estimator, n_jobs, devices):
         """Begin and end a search; yield how many fits to run at a time.
 
         Parameters
         ----------
+        estimator : estimator
+            What will be cloned for every fit.
         n_jobs : int or None
             What the user asked for.
         devices : list of str or None
@@ -82,7 +82,8 @@ def environment_for(estimator, space):
     """
     # Who has a net has imported skorch; nobody else shall wait for torch.
     if "skorch" in sys.modules:
-        from sksearch.nets.environment import NetEnvironment, holds_net
+        from sksearch.nets.environment import NetEnvironment
+        from sksearch.nets.finding import holds_net
 
         if holds_net(estimator, space):
             return NetEnvironment()

@@ -240,6 +240,8 @@ def _to_json(result):
             return {name: plain(score) for name, score in value.items()}
         if isinstance(value, list):
             return [plain(item) for item in value]
+        if isinstance(value, bool):
+            return value
         # JSON has no NaN and no infinity.
         return float(value) if np.isfinite(value) else str(float(value))
 
@@ -247,7 +249,7 @@ def _to_json(result):
 
 
 def _from_json(name, value):
-    if name == "fit_error":
+    if name == "fit_error" or isinstance(value, bool):
         return value
     if isinstance(value, dict):
         return {key: _from_json(key, item) for key, item in value.items()}

@@ -48,7 +48,8 @@ class Rounds(Executor):
         n_points = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
-        with cross_validation.environment.open(n_jobs, self.devices) as n_jobs:
+        environment, estimator = cross_validation.environment, cross_validation.estimator
+        with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             if n_points == "auto":
                 n_fits = cross_validation.resource.n_fits_per_step
                 n_points = _fill_workers(effective_n_jobs(n_jobs), n_fits)

@@ -35,7 +35,8 @@ class Stream(Executor):
         return f"Stream(fit_timeout={self.fit_timeout!r}, devices={self.devices!r})"
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        with cross_validation.environment.open(n_jobs, self.devices) as n_jobs:
+        environment, estimator = cross_validation.environment, cross_validation.estimator
+        with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             # One fit ahead for each worker, whatever `pre_dispatch`: none waits for the next proposal, and
             # proposals know as many results as they can.
             options = {"n_jobs": n_jobs, "pre_dispatch": "2*n_jobs", "fit_timeout": self.fit_timeout}

@@ -1,7 +1,6 @@
 """A small net and small data, shared by the tests of networks."""
 
 import numpy as np
-import torch
 from skorch import NeuralNetClassifier
 from torch import nn
 
