@@ -187,6 +187,8 @@ class Fit:
                     raise
                 return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
             result = _fit_and_score(**arguments)
+            if front is not None:
+                front.put_back(estimator, arguments["estimator"])
         if "estimator" in result:
             result["estimator"] = estimator
             if not self.continuation.possible(estimator):

@@ -240,7 +240,7 @@ def _to_json(result):
             return {name: plain(score) for name, score in value.items()}
         if isinstance(value, list):
             return [plain(item) for item in value]
-        if isinstance(value, bool):
+        if isinstance(value, int):
             return value
         # JSON has no NaN and no infinity.
         return float(value) if np.isfinite(value) else str(float(value))
@@ -249,10 +249,18 @@ def _to_json(result):
 
 
 def _from_json(name, value):
-    if name == "fit_error" or isinstance(value, bool):
+    if name == "fit_error":
         return value
     if isinstance(value, dict):
         return {key: _from_json(key, item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_from_json(None, item) for item in value]
+        return [_from_list(item) for item in value]
     return int(value) if name == "n_test_samples" else float(value)
+
+
+def _from_list(item):
+    if isinstance(item, dict):
+        return {name: _from_list(value) for name, value in item.items()}
+    if isinstance(item, list):
+        return [_from_list(value) for value in item]
+    return float(item) if isinstance(item, str) else item

@@ -131,8 +131,8 @@ def _check_monitors(net, warn):
         monitoring = True
         if not net.train_split:
             raise ValueError(
-                f"callback {name!r} monitors {monitor!r}, which a network with train_split=None does not have "
-                "(the test rows of a fold are never monitored); keep rows for it, with "
+                f"callback {name!r} monitors {monitor!r}, which a network with train_split=None does not "
+                "have (the test rows of a fold are never monitored); keep rows for it, with "
                 "train_split=ValidSplit(0.2), or monitor 'train_loss'."
             )
     if warn and isinstance(net.train_split, ValidSplit) and not (monitoring or unknown):
@@ -140,9 +140,9 @@ def _check_monitors(net, warn):
         share = "a part" if not isinstance(cv, int | float) else f"{cv if cv < 1 else 1 / cv:.0%}"
         warnings.warn(
             f"The network withholds {share} of the training rows of every fold, and of the refit, for a "
-            f"validation that nothing uses (train_split=ValidSplit({cv!r})); set train_split=None to train on "
-            "all of them.",
-            stacklevel=4,
+            f"validation that nothing uses (train_split=ValidSplit({cv!r})); set train_split=None to train "
+            "on all of them.",
+            stacklevel=6,
         )
 
 

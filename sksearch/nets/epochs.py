@@ -1,6 +1,6 @@
 """Epochs: how many a network was trained for, what it learned in each, and how it goes on after some."""
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from copy import deepcopy
 from numbers import Number
 
@@ -153,29 +153,29 @@ def resumed(net):
     net : NeuralNet
         Initialised.
     """
-    with ExitStack() as stack:
-        for _, callback in net.callbacks_:
-            if isinstance(callback, EarlyStopping):
-                stack.enter_context(_after_begin(callback, _early_stopping_as_now(callback, net)))
-            elif isinstance(callback, LRScheduler) and callback.lr_scheduler_ is not None:
-                stack.enter_context(_after_begin(callback, _schedule_as_now(callback, net)))
-        yield
-
-
-@contextmanager
-def _after_begin(callback, restore):
-    """Call `restore` each time a callback has begun a training."""
-    begin = callback.on_train_begin
-
-    def on_train_begin(net, **kwargs):
-        begin(net, **kwargs)
-        restore(net)
-
-    callback.on_train_begin = on_train_begin
+    restores = []
+    for _, callback in net.callbacks_:
+        if isinstance(callback, EarlyStopping):
+            restores.append(_early_stopping_as_now(callback, net))
+        elif isinstance(callback, LRScheduler) and callback.lr_scheduler_ is not None:
+            restores.append(_schedule_as_now(callback, net))
+    memory = "memory", _Memory(restores)
+    net.callbacks_.append(memory)  # the last, whose training begins when that of all others has
     try:
         yield
     finally:
-        del callback.on_train_begin
+        net.callbacks_.remove(memory)
+
+
+class _Memory(Callback):
+    """Undoes what other callbacks do when a training begins."""
+
+    def __init__(self, restores):
+        self.restores = restores
+
+    def on_train_begin(self, net, **kwargs):
+        for restore in self.restores:
+            restore(net)
 
 
 def _early_stopping_as_now(callback, net):

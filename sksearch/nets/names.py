@@ -3,13 +3,16 @@
 import inspect
 import re
 
+import numpy as np
 from sklearn.base import clone
 
 from sksearch._messages import did_you_mean
 from sksearch.nets.finding import nets_of
 from sksearch.space.dimensions import Categorical
 
-# In which order the parts of a name say who takes the parameter.
+# Candidates to try where the first ones are refused.
+_N_TRIES = 5
+
 _COMPONENTS = ("module", "criterion", "optimizer", "iterator_train", "iterator_valid", "dataset")
 
 
@@ -27,7 +30,8 @@ def first_that_initialises(estimator, space):
     Returns
     -------
     candidates : list of estimator
-        One per branch, with initialised networks on the CPU; none of a branch whose middle is refused.
+        One per branch, with initialised networks on the CPU; none of a branch whose middle is refused,
+        unless no other is left.
 
     Raises
     ------
@@ -39,27 +43,37 @@ def first_that_initialises(estimator, space):
     for branch in space.branches:
         middle = {name: dimension.decode([0.5] * dimension.width) for name, dimension in branch.items()}
         for i, choice in enumerate([{}, *_classes(branch)]):
-            params = middle | choice
-            try:
-                candidate = clone(estimator).set_params(**clone(params, safe=False))
-            except Exception as error:
-                _raise_about_callback(clone(estimator), params, error)
-                continue  # no network's fault
-            try:
-                for _, net in nets_of(candidate):
-                    initialise(net)
-            except Exception as error:
-                _raise_about_name(candidate, params, choice, error)
-                errors.append((params, error))
-            else:
-                found += [candidate] if i == 0 else []
+            candidate, error = _try(estimator, middle | choice, choice)
+            found += [candidate] if i == 0 and error is None else []
+            errors += [] if error is None else [(middle | choice, error)]
     if errors and not found:
+        # The middle may be a bad place, which is the misfortune of a candidate; all of the space is not.
+        for point in space.sample(_N_TRIES, np.random.default_rng(0)):
+            candidate, error = _try(estimator, space.decode(point), {})
+            if error is None:
+                return [candidate]
         params, error = errors[0]
         raise ValueError(
-            f"The network can not be initialised with {params} ({type(error).__name__}: {error}); correct "
-            "the network, or what is searched."
+            f"The network can not be initialised with {params} ({type(error).__name__}: {error}), nor with "
+            f"{_N_TRIES} other candidates; correct the network, or what is searched."
         ) from error
     return found
+
+
+def _try(estimator, params, choice):
+    """Return a candidate with initialised networks, and why it has none."""
+    try:
+        candidate = clone(estimator).set_params(**clone(params, safe=False))
+    except Exception as error:
+        _raise_about_callback(clone(estimator), params, error)
+        return clone(estimator), None  # no network's fault
+    try:
+        for _, net in nets_of(candidate):
+            initialise(net)
+    except Exception as error:
+        _raise_about_name(candidate, params, choice, error)
+        return None, error
+    return candidate, None
 
 
 def initialise(net):
@@ -108,7 +122,7 @@ def _raise_about_name(estimator, params, choice, error):
                 raise ValueError(_about(name, own, net, choice)) from error
     if isinstance(error, TypeError) and re.search(r"missing .* argument", str(error)):
         raise ValueError(
-            f"The network can not be initialised with {params}: {error}; give it to the network, or search it."
+            f"The network can not be initialised with {params}: {error}; set it, or search it."
         ) from error
 
 

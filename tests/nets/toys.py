@@ -1,8 +1,11 @@
 """A small net and small data, shared by the tests of networks."""
 
 import numpy as np
+import torch
 from skorch import NeuralNetClassifier
 from torch import nn
+
+torch.set_num_threads(1)  # more are slower for nets of this size
 
 
 class MLP(nn.Module):
