@@ -72,11 +72,11 @@ def check_workers(estimator, n_workers, backend, devices):
         _check_copy(callback, name, cloudpickle.dumps, f"sent to n_jobs={n_workers} worker processes")
     for prefix, net in nets_of(estimator):
         for iterator in ("iterator_train", "iterator_valid"):
-            n = getattr(net, f"{iterator}__num_workers", 0)
-            if n:
+            if getattr(net, f"{iterator}__num_workers", 0):
                 warnings.warn(
-                    f"{prefix}{iterator}__num_workers={n} starts {n} processes more in each of the "
-                    f"{n_workers} workers; set it to 0, or n_jobs to 1.",
+                    f"{prefix}{iterator}__num_workers={getattr(net, f'{iterator}__num_workers')} is 0 in the "
+                    f"search, whose n_jobs={n_workers} worker processes can not start others; the refit has "
+                    "it, and so has a search with n_jobs=1.",
                     stacklevel=7,
                 )
 

@@ -19,6 +19,13 @@ from sksearch.nets.finding import nets_of
 from sksearch.nets.interrupts import no_swallowed_interrupts
 from sksearch.nets.randomness import seeded
 
+# Loaders without processes of their own.
+_ALONE = {
+    f"{iterator}__{option}": value
+    for iterator in ("iterator_train", "iterator_valid")
+    for option, value in {"num_workers": 0, "persistent_workers": False, "prefetch_factor": None}.items()
+}
+
 
 class NetEnvironment(Environment):
     """What networks need around their fits: seeds, devices, threads, folders, and an ear for Ctrl-C."""
@@ -26,6 +33,7 @@ class NetEnvironment(Environment):
     def __init__(self):
         self._devices = None
         self._n_threads = None
+        self._in_processes = False
         self._folder = None
 
     def check(self, estimator, space, X, y):
@@ -47,11 +55,12 @@ class NetEnvironment(Environment):
         check_workers(estimator, n_workers, backend, used)
         check_available(used)
         threads = torch.get_num_threads()
-        if n_workers > 1:
-            in_processes = getattr(backend, "inner_max_num_threads", None) or 1
-            self._n_threads = (
-                max(1, cpu_count() // n_workers) if getattr(backend, "uses_threads", False) else in_processes
-            )
+        in_threads = getattr(backend, "uses_threads", False)
+        self._in_processes = n_workers > 1 and not in_threads
+        if self._in_processes:
+            self._n_threads = getattr(backend, "inner_max_num_threads", None) or 1
+        elif n_workers > 1:
+            self._n_threads = max(1, cpu_count() // n_workers)
         self._devices = devices
         with tempfile.TemporaryDirectory(prefix="sksearch-", ignore_cleanup_errors=True) as self._folder:
             try:
@@ -92,6 +101,8 @@ class NetEnvironment(Environment):
             values["verbose"] = 0
         if device is not None:
             values["device"] = device
+        if self._in_processes:
+            values |= {name: value for name, value in _ALONE.items() if hasattr(net, name)}
         net.initialize_callbacks()
         for name, callback in net.callbacks_:
             if isinstance(callback, (Checkpoint, TrainEndCheckpoint)):

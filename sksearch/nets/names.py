@@ -42,15 +42,16 @@ def first_that_initialises(estimator, space):
     found, errors = [], []
     for branch in space.branches:
         middle = {name: dimension.decode([0.5] * dimension.width) for name, dimension in branch.items()}
-        for i, choice in enumerate([{}, *_classes(branch)]):
-            candidate, error = _try(estimator, middle | choice, choice)
-            found += [candidate] if i == 0 and error is None else []
-            errors += [] if error is None else [(middle | choice, error)]
+        choices = _classes(branch)
+        for i, choice in enumerate([{}, *choices]):
+            candidate, error = _try(estimator, middle | choice, set().union(*choices))
+            found += [candidate] if i == 0 and candidate is not None else []
+            errors += [(middle | choice, error)] if error is not None else []
     if errors and not found:
         # The middle may be a bad place, which is the misfortune of a candidate; all of the space is not.
         for point in space.sample(_N_TRIES, np.random.default_rng(0)):
-            candidate, error = _try(estimator, space.decode(point), {})
-            if error is None:
+            candidate, _ = _try(estimator, space.decode(point), set())
+            if candidate is not None:
                 return [candidate]
         params, error = errors[0]
         raise ValueError(
@@ -60,18 +61,18 @@ def first_that_initialises(estimator, space):
     return found
 
 
-def _try(estimator, params, choice):
-    """Return a candidate with initialised networks, and why it has none."""
+def _try(estimator, params, chosen):
+    """Return a candidate with initialised networks, or None and why there is none, if it is their fault."""
     try:
         candidate = clone(estimator).set_params(**clone(params, safe=False))
     except Exception as error:
-        _raise_about_callback(clone(estimator), params, error)
-        return clone(estimator), None  # no network's fault
+        _raise_about_callback(estimator, params, error)
+        return None, None
     try:
         for _, net in nets_of(candidate):
             initialise(net)
     except Exception as error:
-        _raise_about_name(candidate, params, choice, error)
+        _raise_about_name(candidate, params, chosen, error)
         return None, error
     return candidate, None
 
@@ -91,34 +92,42 @@ def _classes(branch):
     return [
         {name: value}
         for name, dimension in branch.items()
-        if isinstance(dimension, Categorical)
+        if isinstance(dimension, Categorical) and dimension.size > 1
         for value in dimension.categories
         if isinstance(value, type)
     ]
 
 
 def _raise_about_callback(estimator, params, error):
-    missing = re.search(r"for callback (\w+) *which does not exist", str(error))
-    if missing is None:
-        return
-    for prefix, net in nets_of(estimator):
-        net.initialize_callbacks()
-        existing = [name for name, _ in net.callbacks_]
-        for name in params:
-            if name.startswith(f"{prefix}callbacks__{missing[1]}"):
-                hint = did_you_mean(missing[1], existing, f"there are {existing}.")
+    """Raise if a network refuses the name of a callback or of its parameter, known from the start."""
+    for prefix, net in nets_of(clone(estimator)):
+        callbacks = dict(net.initialize_callbacks().callbacks_)
+        for name in (name for name in params if name.startswith(f"{prefix}callbacks__")):
+            callback, _, last = name.removeprefix(f"{prefix}callbacks__").partition("__")
+            if callback not in callbacks:
+                hint = did_you_mean(callback, callbacks, f"there are {list(callbacks)}.")
                 raise ValueError(
                     f"Parameter {name!r} belongs to a callback that the network does not have; {hint}"
+                ) from error
+            valid = callbacks[callback].get_params()
+            if last and last not in valid:
+                kind = type(callbacks[callback]).__name__
+                hint = did_you_mean(
+                    last, valid, f"name it when you make the callback, {kind}(..., {last}=...)."
                 )
+                raise ValueError(
+                    f"Callback {callback!r} has no parameter {last!r} ({name!r}); {hint}"
+                ) from error
 
 
-def _raise_about_name(estimator, params, choice, error):
+def _raise_about_name(estimator, params, chosen, error):
     """Raise if the error is about the name of a parameter; a value that is refused fails its candidate."""
     unknown = _unknown_names(str(error))
     for prefix, net in nets_of(estimator):
         for name in (name for name in params if name.startswith(prefix)):
             own = name.removeprefix(prefix)
             if {own, own.split("__")[-1]} & unknown:
+                choice = {name: params[name] for name in chosen}
                 raise ValueError(_about(name, own, net, choice)) from error
     if isinstance(error, TypeError) and re.search(r"missing .* argument", str(error)):
         raise ValueError(
@@ -140,14 +149,15 @@ def _about(name, own, net, choice):
     if owner is None:
         hint = did_you_mean(own, valid, f"there are {sorted(valid)}.")
         return f"{type(net).__name__} has no parameter {name!r}; {hint}"
-    if owner in choice.values():
-        return (
-            f"Parameter {name!r} does not exist when {next(iter(choice))}={owner.__name__}; write each "
-            "alternative with its own parameters as a separate dict, in a list of dicts."
-        )
     last = own.split("__")[-1]
-    hint = did_you_mean(last, valid, f"there are {sorted(valid)}.")
-    return f"{owner.__name__} has no parameter {last!r} ({name!r}); {hint}"
+    hint = did_you_mean(last, valid, "")
+    if not hint and owner in choice.values():
+        parent = next(parent for parent, value in choice.items() if value is owner)
+        return (
+            f"Parameter {name!r} does not exist when {parent}={owner.__name__}; write each alternative with "
+            "its own parameters as a separate dict, in a list of dicts."
+        )
+    return f"{owner.__name__} has no parameter {last!r} ({name!r}); {hint or f'there are {sorted(valid)}.'}"
 
 
 def _takers(net, own):

@@ -53,7 +53,9 @@ def test_a_net_goes_on_where_it_is(n_jobs, executor):
 def test_a_net_in_a_pipeline_goes_on_where_it_is():
     pipeline = make_pipeline(StandardScaler(), make_net(max_epochs=9))
     space = {"neuralnetclassifier__lr": (1e-4, 1.0, "log-uniform")}
-    fitted = search_over(pipeline, space, resource="neuralnetclassifier__max_epochs", n_jobs=2, n_initial_points=8).fit(X, y)
+    fitted = search_over(
+        pipeline, space, resource="neuralnetclassifier__max_epochs", n_jobs=2, n_initial_points=8
+    ).fit(X, y)
     np.testing.assert_array_equal(fitted.cv_results_["mean_n_epochs"], fitted.cv_results_["n_resources"])
     assert "stopped" in fitted.cv_results_["status"]
     assert len(fitted.best_estimator_[-1].history) == 9
