@@ -112,11 +112,9 @@ def _raise_about_callback(estimator, params, error):
             valid = callbacks[callback].get_params()
             if last and last not in valid:
                 kind = type(callbacks[callback]).__name__
-                hint = did_you_mean(
-                    last, valid, f"name it when you make the callback, {kind}(..., {last}=...)."
-                )
                 raise ValueError(
-                    f"Callback {callback!r} has no parameter {last!r} ({name!r}); {hint}"
+                    f"Callback {callback!r} has no parameter {last!r} ({name!r}), there are {list(valid)}; to "
+                    f"search others that it takes, make it with them, {kind}(..., {last}=...)."
                 ) from error
 
 

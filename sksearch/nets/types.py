@@ -13,7 +13,8 @@ from sksearch.nets.finding import nets_of
 _N_ROWS = 32
 
 _ABOUT_TYPES = re.compile(
-    r"dtype|scalar type|can't be cast|not implemented for '|\bDouble\b|must contain tensors|must be Tensor|invalid data type"
+    r"dtype|scalar type|can't be cast|not implemented for '|\bDouble\b|"
+    r"must contain tensors|must be Tensor|invalid data type"
 )
 
 
