@@ -113,8 +113,8 @@ def _raise_about_callback(estimator, params, error):
             if last and last not in valid:
                 kind = type(callbacks[callback]).__name__
                 raise ValueError(
-                    f"Callback {callback!r} has no parameter {last!r} ({name!r}), there are {list(valid)}; to "
-                    f"search others that it takes, make it with them, {kind}(..., {last}=...)."
+                    f"Callback {callback!r} has no parameter {last!r} ({name!r}), there are {list(valid)}; "
+                    f"to search others that it takes, make it with them, {kind}(..., {last}=...)."
                 ) from error
 
 
