@@ -4,8 +4,10 @@ The rest of the package imports these names from here only, so that a new releas
 one file.
 """
 
+import inspect
 from contextlib import contextmanager
 
+import numpy as np
 from joblib.parallel import get_active_backend
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
@@ -16,6 +18,7 @@ from sklearn.model_selection._validation import (
     _warn_or_raise_about_fit_failures,
 )
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _num_samples
 
@@ -40,9 +43,21 @@ __all__ = [
     "_num_samples",
     "_safe_split",
     "_warn_or_raise_about_fit_failures",
+    "class_weights",
     "cloudpickle",
     "get_active_backend",
 ]
+
+
+# Since 1.7, balanced weights of classes are those of the weighted samples.
+_WEIGHED_CLASSES = "sample_weight" in inspect.signature(compute_class_weight).parameters
+
+
+def class_weights(class_weight, classes, y, sample_weight):
+    """Return the weight of each sample's class in linear classifiers, of shape (n_samples,)."""
+    options = {"sample_weight": sample_weight} if _WEIGHED_CLASSES else {}
+    weights = compute_class_weight(class_weight, classes=classes, y=np.asarray(y), **options)
+    return weights[np.searchsorted(classes, y)]
 
 
 class SearchCallbacks:

@@ -159,6 +159,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     def _make_optimizer(self, space, rng):
         """Return the `Optimizer` that proposes candidates."""
 
+    def _make_measure(self, space, scorers):
+        """Return what is measured of every fit besides scores, see `CrossValidation`; None for nothing."""
+        return None
+
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y=None, **params):
         """Search, and refit the best candidate on all data.
@@ -188,6 +192,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         check_scoring_names(self.scoring)
         executor = self._make_executor()
         scorers, _ = self._get_scorers()
+        # Known before the search where scikit-learn knows it; a callable may return a dict.
+        self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -236,9 +242,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 "verbose": self.verbose,
             },
             environment,
+            self._make_measure(space, scorers),
         )
-        # Known before the search where scikit-learn knows it; a callable may return a dict.
-        self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         journal = None
         if self.journal is not None:

@@ -124,6 +124,7 @@ class Study:
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""
+        self.ran_out = False
         stalled = self._patience is not None and self._n_since_best >= self._patience
         if stalled or len(self._trials) >= self.n_iter:
             return None
@@ -133,7 +134,8 @@ class Study:
         elif len(asked := self.optimizer.ask(1)):
             params, point = self._space.decode(asked[0]), asked[0]
         else:
-            self.ran_out = True
+            # For now: what is pending may give the optimizer ideas.
+            self.ran_out = not self.optimizer.finished
             return None
         self._trials.append(Trial(len(self._trials), params, point, self._resource.n_steps))
         return self._trials[-1]
@@ -172,6 +174,8 @@ class Study:
             else:
                 self._waiting[trial.number] = trial
             self._count(trial, np.atleast_1d(value))
+            if trial.complete and (measured := trial.measured):
+                self.optimizer.note(trial.point, list(measured.values()))
         self.optimizer.tell([trial.point for trial in ended], values)
         self._tell_forecasts()
         self.finished += [trial for trial in trials if len(trial.steps) == 1]

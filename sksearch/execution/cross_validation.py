@@ -7,7 +7,7 @@ from traceback import format_exc
 
 from sklearn.base import clone
 
-from sksearch._compat import _fit_and_score, _MultimetricScorer
+from sksearch._compat import _check_method_params, _fit_and_score, _MultimetricScorer, _safe_split
 from sksearch.execution.environment import Environment
 from sksearch.execution.front import fit_fronts, n_front_steps
 from sksearch.execution.iterations import Continuation
@@ -37,6 +37,10 @@ class CrossValidation:
         The arguments of ``_fit_and_score`` that are the same for every fit.
     environment : Environment
         What is done around every fit.
+    measure : callable, default=None
+        What is to be known of a fit besides its scores: called with the fitted estimator, the training data,
+        the test data, the weights of both, and whether the fit is the search's first, it returns a dict of
+        numbers, arrays and such dicts.
 
     Attributes
     ----------
@@ -44,7 +48,9 @@ class CrossValidation:
         Seed of the search, for fits that draw random numbers from global generators.
     """
 
-    def __init__(self, estimator, X, y, splits, resource, tuned, callbacks, options, environment):
+    def __init__(
+        self, estimator, X, y, splits, resource, tuned, callbacks, options, environment, measure=None
+    ):
         self.estimator = estimator
         self.X, self.y = X, y
         self.splits = splits
@@ -53,6 +59,7 @@ class CrossValidation:
         self.callbacks = callbacks
         self.options = options
         self.environment = environment
+        self.measure = measure
         self.seed = 0
         self._fronts = {}
 
@@ -73,8 +80,8 @@ class CrossValidation:
             n_steps = n_front_steps(self.estimator, touched, self.options)
         if n_steps:
             shared = [self._shared(train, test) for train, test in self.splits]
-            train_score = self.options["return_train_score"]
-            self._fronts = fit_fronts(workers, self.estimator, n_steps, shared, train_score)
+            needs_train = self.options["return_train_score"] or self.measure is not None
+            self._fronts = fit_fronts(workers, self.estimator, n_steps, shared, needs_train)
             workers.share(list(self._fronts.values()))
 
     def fits(self, trial, n_trials):
@@ -111,7 +118,8 @@ class CrossValidation:
             "parameters": trial.params if estimator is None else {},
             "split_progress": (fold, len(self.splits)),
             "candidate_progress": (trial.number, n_trials),
-            "return_estimator": continuation is not None and step + 1 < self.resource.n_steps,
+            "return_estimator": self.measure is not None
+            or (continuation is not None and step + 1 < self.resource.n_steps),
             **{name: value for name, value in self.options.items() if name not in _LARGE_OPTIONS},
             **context,
         }
@@ -126,6 +134,7 @@ class CrossValidation:
             continuation,
             self.environment,
             (self.seed, trial.number, fold),
+            self.measure,
         )
 
     def _shared(self, train, test):
@@ -152,6 +161,8 @@ class Fit:
         What is done around the fit.
     seed : tuple of int
         Of the search, with trial and fold.
+    measure : callable or None
+        See `CrossValidation`.
     """
 
     number: int
@@ -161,6 +172,7 @@ class Fit:
     continuation: Continuation | None
     environment: Environment
     seed: tuple
+    measure: object = None
 
     def __getstate__(self):
         return {**vars(self), "shared": None}
@@ -187,15 +199,30 @@ class Fit:
                     raise
                 return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
             result = _fit_and_score(**arguments)
+            if self.measure is not None and result["fit_error"] is None:
+                result["measured"] = self._measure(**arguments)
             if front is not None:
                 front.put_back(estimator, arguments["estimator"])
         if "estimator" in result:
             result["estimator"] = estimator
-            if not self.continuation.possible(estimator):
+            if self.continuation is None or not self.continuation.possible(estimator):
                 del result["estimator"]
         if details:
             result["details"] = details
         return self.number, self.fold, result, time.perf_counter() - start
+
+    def _measure(self, estimator, X, y, train, test, fit_params, score_params, **_):
+        weights = [
+            _check_method_params(X, {"sample_weight": _sample_weight(params)}, rows)["sample_weight"]
+            for params, rows in ((fit_params, train), (score_params, test))
+        ]
+        return self.measure(
+            estimator,
+            *_safe_split(estimator, X, y, train),
+            *_safe_split(estimator, X, y, test, train),
+            *weights,
+            first=self.number == 0 and self.fold == 0,
+        )
 
     @property
     def raises(self):
@@ -211,3 +238,9 @@ class Fit:
         if self.arguments["return_train_score"]:
             result["train_scores"] = score
         return result | {"n_test_samples": len(self.shared["test"])}
+
+
+def _sample_weight(params):
+    """Find the weights of samples among the parameters of a method, by their name or, of a step, its end."""
+    given = (params or {}).items()
+    return next((value for name, value in given if name.split("__")[-1] == "sample_weight"), None)

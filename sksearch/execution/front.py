@@ -121,6 +121,9 @@ class _Recall(BaseEstimator):
     def fit(self, X, y=None):
         return self
 
+    def __sklearn_is_fitted__(self):
+        return True
+
     # Answers are copied: a step may work in place.
 
     def fit_transform(self, X, y=None):
@@ -138,7 +141,7 @@ class FrontFit:
     fold: int
     pipeline: Pipeline
     n_splits: int
-    return_train_score: bool
+    needs_train: bool
     shared: dict
     number: int = -1
     raises: bool = False
@@ -166,7 +169,7 @@ class FrontFit:
             np.asarray(test),
             fitted,
             self._transform(X_test),
-            self._transform(X_train) if self.return_train_score else None,
+            self._transform(X_train) if self.needs_train else None,
         )
         return front if len(pickle.dumps(front)) <= _MAX_BYTES / self.n_splits else None
 
@@ -181,7 +184,7 @@ class FrontFit:
         return {"front": None}
 
 
-def fit_fronts(workers, estimator, n_steps, shared, return_train_score):
+def fit_fronts(workers, estimator, n_steps, shared, needs_train):
     """Fit the front of a pipeline on every fold.
 
     Parameters
@@ -192,8 +195,8 @@ def fit_fronts(workers, estimator, n_steps, shared, return_train_score):
         How many of its steps.
     shared : list of dict
         The data of each fold.
-    return_train_score : bool
-        Whether training rows will be scored too.
+    needs_train : bool
+        Whether training rows will be scored too, or measured.
 
     Returns
     -------
@@ -201,7 +204,7 @@ def fit_fronts(workers, estimator, n_steps, shared, return_train_score):
         Empty where a fit failed or the results are too large to keep.
     """
     fits = (
-        FrontFit(fold, clone(estimator[:n_steps]), len(shared), return_train_score, data)
+        FrontFit(fold, clone(estimator[:n_steps]), len(shared), needs_train, data)
         for fold, data in enumerate(shared)
     )
     fronts = {fold: result["front"] for _, fold, result, _ in workers.run(fits)}

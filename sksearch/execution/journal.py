@@ -237,8 +237,8 @@ def _readable(value):
 def _to_json(result):
     def plain(value):
         if isinstance(value, dict):
-            return {name: plain(score) for name, score in value.items()}
-        if isinstance(value, list):
+            return {name: plain(item) for name, item in value.items()}
+        if np.ndim(value):
             return [plain(item) for item in value]
         if isinstance(value, int):
             return value
@@ -249,18 +249,20 @@ def _to_json(result):
 
 
 def _from_json(name, value):
+    def numbers(value):
+        if isinstance(value, dict):
+            return {key: numbers(item) for key, item in value.items()}
+        return np.array(value, float) if isinstance(value, list) else float(value)
+
+    def as_written(value):
+        if isinstance(value, dict):
+            return {key: as_written(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [as_written(item) for item in value]
+        return float(value) if isinstance(value, str) else value
+
     if name == "fit_error":
         return value
-    if isinstance(value, dict):
-        return {key: _from_json(key, item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_from_list(item) for item in value]
-    return int(value) if name == "n_test_samples" else float(value)
-
-
-def _from_list(item):
-    if isinstance(item, dict):
-        return {name: _from_list(value) for name, value in item.items()}
-    if isinstance(item, list):
-        return [_from_list(value) for value in item]
-    return float(item) if isinstance(item, str) else item
+    if name == "details":
+        return as_written(value)
+    return int(value) if name == "n_test_samples" else numbers(value)

@@ -112,6 +112,12 @@ class Trial:
             means = np.full(len(names), -np.inf)
         return means if several else float(means[0])
 
+    @property
+    def measured(self):
+        """What was measured of the fits, by fold; empty unless it was of each."""
+        results = self.folds
+        return {fold: result["measured"] for fold, result in results.items() if result.get("measured")}
+
     def status(self, metric=None):
         """Return "ok", "failed", "timeout", "oom" (memory), or "stopped" for one that was dropped early."""
         if self.timed_out:

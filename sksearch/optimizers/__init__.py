@@ -2,7 +2,8 @@
 
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.bayesian import BayesianOptimizer
+from sksearch.optimizers.descent import DescentOptimizer
 from sksearch.optimizers.evolution import EvolutionOptimizer
 from sksearch.optimizers.random import RandomOptimizer
 
-__all__ = ["BayesianOptimizer", "EvolutionOptimizer", "Optimizer", "RandomOptimizer"]
+__all__ = ["BayesianOptimizer", "DescentOptimizer", "EvolutionOptimizer", "Optimizer", "RandomOptimizer"]

@@ -29,7 +29,11 @@ class Optimizer(ABC):
         Their values, larger is better; -inf, in every objective, where the evaluation failed.
     noise : ndarray of shape (n_told,)
         Their variances; 0 where the value is exact.
+    finished : bool
+        Whether the algorithm asks for nothing more, though there is more to ask.
     """
+
+    finished = False
 
     def __init__(self, space, rng):
         self.space = space

@@ -1,7 +1,7 @@
 """The search space: named dimensions, in one branch or several, encoded into one unit cube."""
 
 from itertools import combinations, product
-from math import prod
+from math import inf, prod
 
 import numpy as np
 
@@ -198,9 +198,56 @@ class Space:
                 slope[columns] = self.branches[index][name].slope(point[columns]) * derivative
         return slope
 
-    def columns(self, branch, name):
-        """The columns of a parameter of a branch, as a slice; None where it has a single value."""
-        return self._columns[branch][name]
+    def log_widths(self, point):
+        """Widths of the ranges of a point's parameters, in natural log-units.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+
+        Returns
+        -------
+        widths : ndarray of shape (n_columns,)
+            NaN where the scale of a coordinate is not logarithmic.
+        """
+        index = int(self._branch_indices(point[None])[0])
+        widths = np.full(self.n_columns, np.nan)
+        for name, columns in self._columns[index].items():
+            dimension = self.branches[index][name]
+            if columns is not None and getattr(dimension, "prior", None) == "log-uniform":
+                widths[columns] = np.log(dimension.high / dimension.low)
+        return widths
+
+    @property
+    def n_arms(self):
+        """Number of combinations of the values of parameters that are not continuous."""
+        return sum(
+            prod(dimension.size for dimension in branch.values() if dimension.size < inf)
+            for branch in self.branches
+        )
+
+    def arms(self):
+        """Iterate over the combinations of the values of parameters that are not continuous.
+
+        Yields
+        ------
+        point : ndarray of shape (n_columns,)
+            A point of this combination.
+        free : dict of str to slice
+            The columns of its continuous parameters.
+        """
+        seen = set()
+        for index, branch in enumerate(self.branches):
+            choices = {
+                name: [dim.decode([0.5] * dim.width)] if dim.size == inf else dim.values()
+                for name, dim in branch.items()
+            }
+            free = {name: self._columns[index][name] for name, dim in branch.items() if dim.size == inf}
+            for values in product(*choices.values()):
+                params = dict(zip(branch, values, strict=True))
+                if (key := self.key_of(params)) not in seen:
+                    seen.add(key)
+                    yield self.encode(params), free
 
     def active(self, points):
         """Tell which coordinates matter to the configuration of each point.

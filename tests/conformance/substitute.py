@@ -22,7 +22,16 @@ SearchCV = getattr(sksearch, os.environ.get("SKSEARCH_SEARCHER", "BayesSearchCV"
 
 # Documented additions to scikit-learn's results. Tests that compare the exact set of columns, or
 # of fitted attributes, would fail for these alone, and the rest of those tests is worth running.
-EXTRA_COLUMNS = ("status", "n_resources", "wall_time", "partial_test_score", "generation", "parents")
+EXTRA_COLUMNS = (
+    "status",
+    "n_resources",
+    "wall_time",
+    "partial_test_score",
+    "generation",
+    "parents",
+    "loss",
+    "trusted",
+)
 EXTRA_ATTRIBUTES = ("optimizer_", "pareto_front_", "best_score_corrected_")
 
 

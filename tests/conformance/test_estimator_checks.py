@@ -6,7 +6,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sksearch import BayesSearchCV, GeneticSearchCV
+from sksearch import BayesSearchCV, GeneticSearchCV, GradientSearchCV
 
 
 def small_searches():
@@ -19,6 +19,8 @@ def small_searches():
         BayesSearchCV(pipeline, {"ridge__alpha": (0.1, 1.0, "log-uniform")}, n_iter=4, **settings),
         GeneticSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, **settings),
         GeneticSearchCV(pipeline, {"ridge__alpha": (0.1, 1.0, "log-uniform")}, n_iter=4, **settings),
+        GradientSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, **settings),
+        GradientSearchCV(pipeline, {"ridge__alpha": (0.1, 1.0, "log-uniform")}, n_iter=4, **settings),
     ]
 
 

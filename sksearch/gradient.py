@@ -1,0 +1,330 @@
+"""GradientSearchCV: the searcher that knows the derivative of the validation loss."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import clone
+
+from sksearch._compat import Interval, StrOptions, _MultimetricScorer
+from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable
+from sksearch.optimizers import DescentOptimizer
+from sksearch.optimizers.minimize import METHODS
+from sksearch.search import AdaptiveSearchCV
+
+# More choices than this can not all be tried, more differences per step would not pay.
+_MOST_ARMS = 16
+_MOST_DIFFERENCES = 4
+
+
+class GradientSearchCV(AdaptiveSearchCV):
+    """Descent of the cross-validated loss along its derivatives with respect to hyperparameters.
+
+    After the estimator has been fitted on a fold, one linear solve gives the derivative of the loss on the
+    held-out data with respect to all continuous hyperparameters at once. A search of one or two of them takes
+    5 to 25 candidates, and a search of a thousand not many more, where other searchers can not follow. It is
+    made for smooth models (linear ones and their generalisations, kernel machines, discriminant analysis)
+    and smooth scores (log-loss, squared errors); for trees, neighbours or accuracy take another searcher.
+
+    Parameters
+    ----------
+    estimator : estimator object
+        A scikit-learn estimator, pipeline, or anything with ``fit``, ``get_params`` and ``set_params``.
+        Either it has a ``score`` method or `scoring` is given.
+    param_distributions : dict or list of dict, default=None
+        What to search: values by parameter name. Continuous parameters, which are what is descended, are
+
+        - ``(low, high)`` or ``(low, high, prior)`` with `prior` "uniform" or "log-uniform" and at least one
+          bound that is no integer; or a :class:`~sksearch.space.Real`,
+        - :class:`~sksearch.space.Vector`, for the ``scale`` of a
+          :class:`~sksearch.space.FeatureScaler`, among others,
+        - a frozen continuous ``scipy.stats`` distribution.
+
+        Everything else is a choice: lists or arrays of values, :class:`~sksearch.space.Categorical`, ranges
+        of integers. At most 16 combinations of choices are searched, each of them with a few steps, then the
+        best two. A list of dicts is the union of its dicts. None takes
+        :func:`~sksearch.space.default_space`.
+    n_iter : int, default=50
+        Number of candidates. No candidate is evaluated twice; a finite space may end the search earlier.
+        If it covers a finite space, candidates are in the order of ``GridSearchCV``. A descent takes 5 to
+        25; what is left is spent on other starts, see `n_restarts`.
+    scoring : str, callable, list, tuple or dict, default=None
+        As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
+        where `refit` is False or a callable that names none; all of `objectives`, where these are given.
+    n_jobs : int, default=None
+        Number of fits in parallel, as in joblib.
+    refit : bool, str or callable, default=True
+        As in ``GridSearchCV``; besides, "one-standard-error" or a :class:`~sksearch.OneStandardError` choose
+        the simplest candidate that is within one standard error of the best. With `objectives`, True stands
+        for the first of them that is a score.
+    cv : int, cross-validation generator or iterable, default=None
+        As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
+    verbose : int, default=0
+        1 prints a line per round, larger values also one per fit.
+    pre_dispatch : int or str, default="2*n_jobs"
+        As in ``GridSearchCV``.
+    random_state : int, RandomState instance or None, default=None
+        Same seed and same `n_jobs`, same candidates.
+    error_score : "raise" or float, default=nan
+        Score of a fit that fails. A candidate that fails is a row with status "failed", and the search
+        goes on; "raise" raises its error.
+    return_train_score : bool, default=False
+        Whether ``cv_results_`` has training scores.
+    timeout : float, default=None
+        Seconds after which no candidate begins. Those that run are finished, and the best is refitted.
+    n_iter_no_change : int, default=None
+        End the search when this many candidates in a row did not improve the best score by more than
+        `tol`. With `objectives`, one that is better than each before it, in any of them, is an improvement.
+    tol : float, default=0.0
+        Smallest improvement that counts for `n_iter_no_change`.
+    resource : None
+        Not with this searcher: a descent needs the whole derivative at every step.
+    min_resources, max_resources, factor
+        Without a `resource` they do nothing.
+    initial_params : list of dict, or dict of str to ndarray, default=None
+        Known-good candidates to try first, after the estimator's own current parameters, which are
+        candidate 0 where the space holds them. The best of both is where the descent starts. Of an earlier
+        search's ``cv_results_``, the best settings are tried, up to half of `n_iter`.
+    objectives : None
+        Not with this searcher.
+    journal : str or path-like, default=None
+        File in which every finished candidate is recorded. The same call with the same journal goes on where
+        the last one ended or was killed, without repeating a finished candidate; in rounds, with the same
+        result as if it had never stopped. Give `cv` a seed if it shuffles: other folds are another search.
+    executor : {"rounds", "stream"}, Rounds or Stream, default="rounds"
+        How candidates are run, see :mod:`sksearch.execution`. Rounds propose as many candidates at once as
+        keep the workers busy, ``Rounds(n_points=8)`` eight; they are reproducible. In a stream no worker
+        waits for another, which pays where fits take unequal times; with several workers it is not
+        reproducible.
+    optimizer : {"lbfgs", "sgd", "momentum", "rmsprop", "adam"}, default="lbfgs"
+        How to go downhill: L-BFGS-B, or a first-order method with a fixed learning rate.
+    gradient : {"auto", "implicit", "finite-difference"}, default="auto"
+        Where derivatives come from: the solution's own equations ("implicit"), or differences between
+        candidates that are close to each other, which are candidates of their own. "auto" takes the former
+        for all parameters that have them, see the user guide, and the latter for up to four others.
+    guard : bool, default=True
+        Whether a vector may only win where its gradient was more than noise. Many hyperparameters can fit the
+        folds as weights can fit the training data: the score goes on to rise when the truth has long been
+        falling. How much the folds' gradients differ tells where that begins: the candidates that a descent
+        has found since (not ``trusted`` in ``cv_results_``) do not win. Without a
+        :class:`~sksearch.space.Vector` it does nothing.
+    n_restarts : int, default=None
+        Descents after the first. When they are done the search ends, though `n_iter` may be larger; with
+        None, starts follow each other until `n_iter` candidates were evaluated.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to ndarray
+        As in ``GridSearchCV``, of the user's own estimator and scoring, in the order of proposal, with more
+        columns: ``status`` ("ok", "failed" or "timeout"), ``n_resources`` (folds), ``wall_time`` (seconds of
+        all its fits and derivatives), ``loss`` (what is descended, where derivatives are known) and, with
+        vectors, ``trusted`` (see `guard`).
+    best_estimator_ : estimator
+        The best candidate, refitted on all data. Only with `refit`.
+    best_score_ : float
+        Its mean cross-validated score. With a callable `refit`, only if that is a ``OneStandardError``.
+    best_score_corrected_ : float
+        The same without the optimism of a score that was chosen because it is high, from the scores of all
+        candidates and without a fit. With two folds or more, and where there is ``best_score_``; see the
+        user guide on winners.
+    best_params_ : dict
+        Its parameters.
+    best_index_ : int
+        Its row in ``cv_results_``.
+    scorer_ : callable or dict of callable
+        What scored the held-out data.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds that the refit took.
+    multimetric_ : bool
+        Whether there are several scores.
+    optimizer_ : DescentOptimizer
+        The optimizer with all it was told.
+    n_features_in_, feature_names_in_, classes_
+        Of ``best_estimator_``, where it has them.
+
+    References
+    ----------
+    Bengio, "Gradient-based optimization of hyperparameters", 2000.
+
+    Pedregosa, "Hyperparameter optimization with approximate gradient", 2016.
+
+    Bertrand et al., "Implicit differentiation for fast hyperparameter selection in non-smooth convex
+    learning", 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sksearch import GradientSearchCV
+    >>> from sksearch.space import FeatureScaler, Vector
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), FeatureScaler(), Ridge())
+    >>> space = {"ridge__alpha": (1e-3, 1e4, "log-uniform"), "featurescaler__scale": Vector(10, -6, 6)}
+    >>> search = GradientSearchCV(model, space, n_iter=12, scoring="neg_mean_squared_error").fit(X, y)
+    >>> search.best_score_ > search.cv_results_["mean_test_score"][0]
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **AdaptiveSearchCV._parameter_constraints,
+        "resource": [None],
+        "objectives": [None],
+        "optimizer": [StrOptions(set(METHODS))],
+        "gradient": [StrOptions({"auto", "implicit", "finite-difference"})],
+        "guard": ["boolean"],
+        "n_restarts": [Interval(Integral, 0, None, closed="left"), None],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        param_distributions=None,
+        *,
+        n_iter=50,
+        scoring=None,
+        n_jobs=None,
+        refit=True,
+        cv=None,
+        verbose=0,
+        pre_dispatch="2*n_jobs",
+        random_state=None,
+        error_score=np.nan,
+        return_train_score=False,
+        timeout=None,
+        n_iter_no_change=None,
+        tol=0.0,
+        resource=None,
+        min_resources="auto",
+        max_resources="auto",
+        factor=3,
+        initial_params=None,
+        objectives=None,
+        journal=None,
+        executor="rounds",
+        optimizer="lbfgs",
+        gradient="auto",
+        guard=True,
+        n_restarts=None,
+    ):
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+            timeout=timeout,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            resource=resource,
+            min_resources=min_resources,
+            max_resources=max_resources,
+            factor=factor,
+            initial_params=initial_params,
+            objectives=objectives,
+            journal=journal,
+            executor=executor,
+        )
+        self.optimizer = optimizer
+        self.gradient = gradient
+        self.guard = guard
+        self.n_restarts = n_restarts
+
+    def _make_optimizer(self, space, rng):
+        self._check_space(space)
+        return DescentOptimizer(space, rng, method=self.optimizer, n_restarts=self.n_restarts)
+
+    def _make_measure(self, space, scorers):
+        if self.gradient == "finite-difference":
+            return None
+        names = {name for branch in space.branches for name, dim in branch.items() if dim.size == np.inf}
+        scorer = scorers
+        if isinstance(scorers, _MultimetricScorer):
+            scorer = scorers._scorers[self._optimised or next(iter(scorers._scorers))]
+        return Derivatives(frozenset(names), scorer) if names else None
+
+    def _select_best_index(self, refit, refit_metric, results):
+        if callable(refit) or not self.guard or "trusted" not in results:
+            return super()._select_best_index(refit, refit_metric, results)
+        ranks = results[f"rank_test_{refit_metric}"]
+        return int(np.where(results["trusted"], ranks, len(ranks) + 1).argmin())
+
+    def _check_space(self, space):
+        """Raise a ValueError of one sentence if this space is none for a descent."""
+        if space.n_arms > max(_MOST_ARMS, self.n_iter * (space.size < np.inf)):
+            choices = sorted(
+                {name for branch in space.branches for name, dim in branch.items() if 1 < dim.size < np.inf}
+            )
+            raise ValueError(
+                f"GradientSearchCV tries all combinations of choices, at most {_MOST_ARMS}, and {choices} "
+                f"have {space.n_arms}; use BayesSearchCV or GeneticSearchCV, fewer values, or ranges of real "
+                "numbers."
+            )
+        for point, free in space.arms():
+            params = space.decode(point)
+            chosen = clone(self.estimator).set_params(**clone(params, safe=False))
+            known = differentiable(chosen) if self.gradient != "finite-difference" else frozenset()
+            unknown = {name: columns for name, columns in free.items() if name not in known}
+            n_unknown = sum(columns.stop - columns.start for columns in unknown.values())
+            if n_unknown > (0 if self.gradient == "implicit" else _MOST_DIFFERENCES):
+                choice = {name: value for name, value in params.items() if name not in free}
+                raise ValueError(
+                    f"GradientSearchCV has no derivatives by {sorted(unknown)} of "
+                    f"{type(self.estimator).__name__}{f' with {choice}' if choice else ''}, "
+                    f"{self._remedy(n_unknown)}"
+                )
+
+    def _remedy(self, n_unknown):
+        if self.gradient == "implicit":
+            return "as gradient='implicit' asks for; use gradient='auto', or BayesSearchCV."
+        return (
+            f"and {n_unknown} numbers are more than the {_MOST_DIFFERENCES} that finite differences are for; "
+            "use BayesSearchCV or GeneticSearchCV."
+        )
+
+
+class Derivatives:
+    """What is measured of every fit: the loss on the held-out data, and its derivatives.
+
+    Parameters
+    ----------
+    names : frozenset of str
+        Parameters to differentiate by, where that is possible.
+    scoring : scorer
+        What the loss follows.
+    """
+
+    def __init__(self, names, scoring):
+        self.names = names
+        self.scoring = scoring
+
+    def __call__(self, estimator, X_train, y_train, X_test, y_test, weight, score_weight, first):
+        names = self.names & differentiable(estimator)
+        if not names:
+            return {}
+        derivative = Hypergradient(estimator, names, self.scoring)
+        data = (estimator, X_train, y_train, X_test, y_test, weight, score_weight)
+        try:
+            loss, gradient = derivative(*data)
+            measured = {"loss": loss, "gradient": _by_own_values(estimator, gradient)}
+            if first:
+                measured["disagreement"] = derivative.disagreement(*data)
+        except NotDifferentiable:
+            return {}
+        return measured
+
+
+def _by_own_values(estimator, gradient):
+    """Turn the derivatives by the logarithms of the factors of a FeatureScaler into those by its `scale`."""
+    *_, (scaler, step), _ = [(None, None), *getattr(estimator, "steps", [None])]
+    name = f"{scaler}__scale"
+    return gradient | {name: step.scale_gradient(gradient[name])} if name in gradient else gradient

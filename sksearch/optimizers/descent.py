@@ -1,0 +1,391 @@
+"""Descent along the derivative of the validation loss."""
+
+import warnings
+from contextlib import suppress
+
+import numpy as np
+from scipy.stats import qmc
+
+from sksearch.optimizers.base import Optimizer
+from sksearch.optimizers.minimize import minimize
+
+# Starts that are compared before one is descended from, and what each of several arms gets at first.
+_N_STARTS = 4
+_N_STARTS_OF_ARM = 2
+_N_STEPS_OF_ARM = 5
+_N_ARMS_KEPT = 2
+
+# Length of a finite difference, in units of the descent: 0.03 on a logarithmic scale.
+_DIFFERENCE = 0.015
+
+# Units of the descent that the range of a parameter has if its scale is not logarithmic.
+_UNITS = 4.0
+
+# A derivative that is further than this from a finite difference, relatively, is not believed.
+_MOST_DISAGREEMENT = 0.2
+
+# How large the gradient of a vector has to be, see `signal`: 1 is where the estimate of the true one is zero,
+# and what every step needs; to leave the start, where the vector is the same everywhere, takes evidence.
+_SIGNAL_TO_GO_ON = 1.0
+_SIGNAL_TO_LEAVE = 2.0
+
+
+class _Wanted(Exception):
+    """What can not go on before the values of some points are known."""
+
+    def __init__(self, points):
+        super().__init__()
+        self.points = points
+
+
+class DescentOptimizer(Optimizer):
+    """Descents from a few starts, with the derivatives that come with the values.
+
+    The search is written as a program that runs from its beginning whenever a point is asked for: it takes
+    what is known from memory, and where it needs a value that is not known, that point is what is asked. So
+    it can be stopped, pickled and resumed anywhere, and what it asks does not depend on how many points are
+    evaluated at once.
+
+    Each combination of the values of parameters that are not continuous is an *arm*. One arm is descended
+    from the points that were given at the beginning or, where none were, from the best of four quasi-random
+    ones. Of several arms, each gets a few steps, and the best two are descended. What is left is spent on
+    further starts. Starts where the loss is flat are passed over.
+
+    Vectors can fit the noise of the folds. Where a vector is free, the other parameters are descended first,
+    and then all. The descent goes on to its end, but only the points up to where the gradient has shrunk to
+    its noise, as told by how much it differs between folds, are *trusted*; see `signal`.
+
+    Coordinates are logarithmic, one unit being two log-units, where the scale of a parameter is.
+
+    Parameters
+    ----------
+    space : Space
+        At most some tens of arms.
+    rng : numpy.random.Generator
+        Source of randomness, for the starts.
+    method : {"lbfgs", "sgd", "momentum", "rmsprop", "adam"}, default="lbfgs"
+        How to go downhill.
+    n_restarts : int, default=None
+        Descents after the first one, or the first ones of two arms, after which nothing is asked anymore;
+        None for no limit.
+
+    Attributes
+    ----------
+    finished : bool
+        Whether all descents have ended, and no other start is left to try: `n_restarts` is used up, or all
+        that is free are vectors, whose starts are not drawn.
+
+    References
+    ----------
+    Pedregosa, "Hyperparameter optimization with approximate gradient", 2016.
+    """
+
+    def __init__(self, space, rng, *, method="lbfgs", n_restarts=None):
+        super().__init__(space, rng)
+        self.method = method
+        self.n_restarts = np.inf if n_restarts is None else n_restarts
+        self.finished = False
+        self._arms = [_Arm(space, point, free) for point, free in space.arms()]
+        self._notes = {}  # loss, and slope of every fold, by key, of points whose fits measured them
+        self._trusted = {}
+        self._given = []
+        self._asking = False
+        self._draws = []
+        self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
+        self._ended = set()  # descents that need not be repeated to know where they lead
+        self._distrusted = False
+
+    def expect(self, point):
+        super().expect(point)
+        if not self._asking:
+            self._given.append(point)
+
+    def ask(self, n=1):
+        self._asking = True
+        try:
+            return super().ask(n)
+        finally:
+            self._asking = False
+
+    def note(self, point, measured):
+        """Take what the fits of a point measured.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        measured : list of dict
+            Of every fold: `loss`, a float; `gradient`, its derivatives by parameter name, where there are
+            any; and `disagreement`, their relative error, where it was checked.
+        """
+        worst = max((fold["disagreement"] for fold in measured if "disagreement" in fold), default=0.0)
+        if not worst <= _MOST_DISAGREEMENT and not self._distrusted:
+            self._distrusted = True
+            warnings.warn(
+                f"The derivatives of this estimator disagree with a finite difference by {worst:.0%}; finite "
+                "differences are used instead. A smaller tol of the estimator may help.",
+                stacklevel=2,
+            )
+        slopes = np.array([self.space.slope(point, fold["gradient"]) for fold in measured])
+        self._notes[self.space.key(point)] = float(np.mean([fold["loss"] for fold in measured])), slopes
+
+    def describe(self, points):
+        if not self._notes:
+            return {}
+        with suppress(_Wanted):
+            self._search()  # which has not seen the last points yet
+        keys = [self.space.key(point) for point in points]
+        loss = [self._notes[key][0] if key in self._notes else np.nan for key in keys]
+        columns = {"loss": np.array(loss)}
+        if any(arm.vectors for arm in self._arms):
+            columns["trusted"] = np.array([self._trusted.get(key, True) for key in keys])
+        return columns
+
+    # -- what base asks for --------------------------------------------------------------------------
+
+    def _next(self):
+        if len(self._told) + len(self._pending) >= self.space.size:
+            return None
+        try:
+            self._search()
+        except _Wanted as wanted:
+            return next((point for point in wanted.points if self._is_new(point)), None)
+        self.finished = self.space.size == np.inf
+        return None if self.finished else self._anything_new()
+
+    def _propose(self):
+        raise NotImplementedError  # `_next` is the program
+
+    # -- the program ---------------------------------------------------------------------------------
+
+    def _search(self):
+        """Search from the beginning; raise `_Wanted` where that takes a value that is not known."""
+        self._n_drawn = 0
+        self._values(self._given)
+        arms = self._arms
+        if len(arms) > 1:
+            for arm in arms:
+                self._descend(arm, self._best_of(self._starts(arm, _N_STARTS_OF_ARM)), _N_STEPS_OF_ARM)
+            arms = sorted(arms, key=lambda arm: -self._value(self._best_of_arm(arm)))[:_N_ARMS_KEPT]
+            starts = [(arm, self._best_of_arm(arm)) for arm in arms]
+        else:
+            points = self._starts(arms[0], _N_STARTS)
+            starts = [(arms[0], point) for point in self._sorted(points)]
+        # Other starts in the same place would be no starts.
+        again = [arm for arm in arms if arm.n_free > sum(len(columns) for columns in arm.vectors)]
+        n_first, n_descents = len(starts) if len(arms) > 1 else 1, 0
+        while n_descents < n_first + self.n_restarts:
+            if not starts:
+                if not again:
+                    return
+                starts = self._more_starts(again)
+            arm, start = starts.pop(0)
+            if self._slope(arm, start).any():
+                self._descend(arm, start)
+            n_descents += 1
+
+    def _starts(self, arm, n):
+        """Points of an arm to begin from: those that were given, else new ones; their values are known."""
+        points = [point for point in self._given if arm.holds(point)]
+        if not points:
+            shared = [arm.moved(point) for point in self._given[:1]]
+            points = shared + [self._draw(arm) for _ in range(n - len(shared))]
+        if not arm.n_free:
+            points = points[:1]
+        self._values(points)
+        return points
+
+    def _more_starts(self, arms):
+        points = [(arm, self._draw(arm)) for arm in arms for _ in range(_N_STARTS // len(arms))]
+        self._values([point for _, point in points])
+        return sorted(points, key=lambda start: self._loss(start[1]))
+
+    def _draw(self, arm):
+        """The next quasi-random point of the program, the same one whenever it is run."""
+        number = self._n_drawn
+        self._n_drawn += 1
+        while len(self._draws) <= number:
+            self._draws.append(self._sobol.random(1)[0] if self._sobol else np.empty(0))
+        point = arm.moved(self.space.draw(arm.moved(self._draws[number])[None])[0])
+        # Vectors at random are worse than vectors that are the same everywhere.
+        for columns in arm.vectors:
+            point[columns] = self._given[0][columns] if self._given else arm.template[columns]
+        return point
+
+    def _descend(self, arm, start, most=np.inf):
+        """Go downhill from a start, for at most so many evaluations."""
+        if not arm.n_free:
+            return
+        if (few := arm.without_vectors(start)) is not None:
+            self._go_down(few, start, _N_STEPS_OF_ARM)
+            start = self._best_of([point for point in self.points if few.holds(point)])
+        self._go_down(arm, start, most)
+
+    def _go_down(self, arm, start, most):
+        descent = (arm.template.tobytes(), arm.n_free, start.tobytes(), most)
+        if descent in self._ended:
+            return
+        best, trusted, least_signal, n_evaluations = np.inf, True, _SIGNAL_TO_LEAVE, 0
+
+        def function(x):
+            nonlocal best, trusted, least_signal, n_evaluations
+            point = arm.point(x)
+            loss, slope = self._loss(point), self._slope(arm, point)
+            self._trusted.setdefault(self.space.key(point), trusted)
+            if loss < best:
+                best, trusted = loss, trusted and self._signal(arm, point) > least_signal
+                least_signal = _SIGNAL_TO_GO_ON
+            n_evaluations += 1
+            if n_evaluations >= most:
+                raise StopIteration
+            return loss, slope / arm.units
+
+        with suppress(StopIteration):
+            minimize(self.method, function, arm.position(start), *arm.box)
+        self._ended.add(descent)
+
+    # -- what is known -------------------------------------------------------------------------------
+
+    def _values(self, points):
+        """Make sure that the values of points are known."""
+        unknown = [point for point in points if self.space.key(point) not in self._told]
+        if unknown:
+            raise _Wanted(unknown)
+
+    def _value(self, point):
+        self._values([point])
+        return self.values[self._told[self.space.key(point)]]
+
+    def _loss(self, point):
+        """What is minimised: the loss that was measured with derivatives, else the negative value."""
+        value = self._value(point)
+        if not np.isfinite(value):
+            # A failure is worse than everything that is known, by a finite amount for the line search.
+            known = [self._loss(p) for p, v in zip(self.points, self.values, strict=True) if np.isfinite(v)]
+            return max(known, default=0.0) + np.ptp(known or [0.0]) + 1.0
+        return self._notes.get(self.space.key(point), (-value,))[0]
+
+    def _slope(self, arm, point):
+        """Derivatives of the loss by the free coordinates of an arm, by finite differences where need be."""
+        if not np.isfinite(self._value(point)):
+            return np.zeros(arm.n_free)
+        _, slopes = self._notes.get(self.space.key(point), (None, np.full((1, self.space.n_columns), np.nan)))
+        slope = slopes[:, arm.free].mean(axis=0)
+        if self._distrusted:
+            slope[:] = np.nan
+        unknown = np.flatnonzero(np.isnan(slope))
+        beside = [arm.beside(point, column) for column in unknown]
+        self._values(beside)
+        for column, other in zip(unknown, beside, strict=True):
+            step = (other - point)[arm.free][column]
+            failed = not np.isfinite(self._value(other))
+            slope[column] = 0.0 if failed else (self._loss(other) - self._loss(point)) / step
+        return slope
+
+    def _signal(self, arm, point):
+        if not arm.vectors or self.space.key(point) not in self._notes:
+            return np.inf
+        slopes = self._notes[self.space.key(point)][1]
+        return signal(np.hstack([_centered(slopes[:, columns]) for columns in arm.vectors]))
+
+    def _sorted(self, points):
+        return sorted(points, key=self._loss)
+
+    def _best_of(self, points):
+        return self._sorted(points)[0]
+
+    def _best_of_arm(self, arm):
+        """The best point of an arm by its value: losses of different models need not be comparable."""
+        rows = [i for i, point in enumerate(self.points) if arm.holds(point)]
+        return self.points[max(rows, key=lambda i: self.values[i])]
+
+
+def signal(gradients):
+    r"""Tell how much of a mean gradient is signal, from how much the gradients of the folds differ.
+
+    .. math:: |\bar g|^2 \Big/ \frac{1}{K (K - 1)} \sum_k |g_k - \bar g|^2
+
+    has in its numerator the square of the true gradient plus the square of the noise, which the denominator
+    estimates: it is above 1 where the difference, an unbiased estimate of the former, is positive.
+
+    Parameters
+    ----------
+    gradients : ndarray of shape (n_folds, n_coordinates)
+
+    Returns
+    -------
+    ratio : float
+        inf for a single fold, which tells nothing of its noise.
+
+    References
+    ----------
+    Mahsereci, Balles, Lassner & Hennig, "Early stopping without a validation set", 2017.
+    """
+    n_folds = len(gradients)
+    if n_folds < 2:
+        return np.inf
+    noise = gradients.var(axis=0, ddof=1).sum() / n_folds
+    size = (gradients.mean(axis=0) ** 2).sum()
+    return size / noise if noise > 0 else np.inf
+
+
+def _centered(slopes):
+    """Take out what all elements of a vector have in common: that is no structure, and fits few noise."""
+    return slopes - slopes.mean(axis=1, keepdims=True)
+
+
+class _Arm:
+    """The points of a space that agree in all that is not continuous, and their coordinates.
+
+    Parameters
+    ----------
+    space : Space
+    template : ndarray of shape (n_columns,)
+        One of the points.
+    free : dict of str to slice
+        The columns in which they differ, by parameter.
+    """
+
+    def __init__(self, space, template, free):
+        self.space, self.template, self._by_name = space, template, free
+        columns = {name: np.arange(space.n_columns)[columns] for name, columns in free.items()}
+        self.vectors = [c for c in columns.values() if len(c) > 1]
+        self.free = np.concatenate([np.empty(0, int), *columns.values()])
+        self.units = space.log_widths(template)[self.free] / 2.0
+        self.units[np.isnan(self.units)] = _UNITS
+        ends = np.tile(template, (2, 1))
+        ends[:, self.free] = [[0.0], [1.0]]
+        self.box = space.snap(ends)[:, self.free] * self.units
+
+    @property
+    def n_free(self):
+        return len(self.free)
+
+    def without_vectors(self, point):
+        """The arm in which all vectors are those of a point; None if none is left free, or nothing else."""
+        free = {name: c for name, c in self._by_name.items() if c.stop - c.start == 1}
+        return _Arm(self.space, point, free) if self.vectors and free else None
+
+    def position(self, point):
+        return point[self.free] * self.units
+
+    def point(self, position):
+        point = self.template.copy()
+        point[self.free] = position / self.units
+        return self.space.snap(point[None])[0]
+
+    def holds(self, point):
+        return np.array_equal(self.moved(point), point)
+
+    def moved(self, point):
+        """The point of this arm with the free coordinates of another point."""
+        moved = self.template.copy()
+        moved[self.free] = point[self.free]
+        return moved
+
+    def beside(self, point, column):
+        """A point a small step away in one of the free coordinates."""
+        position = self.position(point)
+        forward = position[column] + _DIFFERENCE <= self.box[1][column]
+        position[column] += _DIFFERENCE if forward else -_DIFFERENCE
+        return self.point(position)
