@@ -29,7 +29,7 @@ SPACE = {
     "module__dropout": (0.0, 0.7),
     "optimizer": [torch.optim.SGD, torch.optim.RMSprop, torch.optim.Adam],
     "optimizer__weight_decay": (1e-6, 1e-1, "log-uniform"),
-    "batch_size": [32, 64, 128],
+    "batch_size": [64, 128, 256],
 }
 SEARCHERS = {"bayes": BayesSearchCV, "genetic": GeneticSearchCV}
 
@@ -65,7 +65,7 @@ TASKS = {task.__name__: task for task in (digits, breast_cancer, generated)}
 def search(searcher, name, seed, n_iter, max_epochs, resource):
     """Return the test accuracy of the winner, and the epochs that all folds of all candidates had."""
     X, y = TASKS[name](seed)
-    rows = train_test_split(X, y.astype(np.int64), test_size=0.3, stratify=y, random_state=seed)
+    rows = train_test_split(X, y.astype(np.int64), test_size=0.4, stratify=y, random_state=seed)
     X_train, X_test, y_train, y_test = rows
     net = NeuralNetClassifier(
         MLP,
