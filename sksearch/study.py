@@ -111,11 +111,14 @@ class Study:
             return waiting[0]
         rows = self._table()
         chances = racing.chances(*self._resource.forecast(rows), self._best)
-        goes_on = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
-        chances = dict(zip(self._rows, np.where(goes_on, chances, -1.0), strict=True))
-        for trial in waiting:
-            if chances[trial.number] < 0:
-                trial.models.clear()  # of all that were ever dropped, they could fill the memory
+        worthy = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
+        room = self._resource.have_room(rows, np.array([number in self._waiting for number in self._rows]))
+        chances = dict(zip(self._rows, np.where(worthy & room, chances, -1.0), strict=True))
+        for number, is_worthy in zip(self._rows, worthy, strict=True):
+            if not is_worthy and number in self._waiting:
+                self._waiting[
+                    number
+                ].models.clear()  # of all that were ever dropped, they could fill the memory
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
 
