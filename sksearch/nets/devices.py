@@ -2,7 +2,7 @@
 
 import gc
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -89,4 +89,5 @@ def free_memory():
     """Give the memory that no tensor uses any more back to the device."""
     if torch.cuda.is_initialized():
         gc.collect()
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # of a device that failed before
+            torch.cuda.empty_cache()

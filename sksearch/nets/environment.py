@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -92,7 +92,10 @@ class NetEnvironment(Environment):
             for _, net in nets_of(estimator):
                 details |= {name: v for name, v in details_of(net).items() if name not in details}
                 if net.initialized_ and str(net.device) != "cpu":
-                    move(net, "cpu")  # what waits for its next step, or for nothing, needs no place there
+                    # What waits for its next step, or for nothing, needs no place there. A device that failed
+                    # fails again, and the fit has said so.
+                    with suppress(RuntimeError):
+                        move(net, "cpu")
 
     def _begin(self, net, device, fit):
         """Parameters of a network that is trained from the start."""

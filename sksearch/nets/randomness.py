@@ -1,7 +1,7 @@
 """The global random number generators that networks draw from."""
 
 import random
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -33,4 +33,5 @@ def seeded(seed, *key):
         np.random.set_state(states[1])  # noqa: NPY002
         torch.set_rng_state(states[2])
         if on_gpus is not None:
-            torch.cuda.set_rng_state_all(on_gpus)
+            with suppress(RuntimeError):  # of a device that failed meanwhile
+                torch.cuda.set_rng_state_all(on_gpus)

@@ -206,6 +206,27 @@ def test_the_cache_is_emptied_after_every_fit_on_a_gpu(monkeypatch):
     assert len(emptied) == 4 * 2
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_gpu_that_failed_does_not_end_the_search(monkeypatch):
+    class Asserting(MLP):
+        def forward(self, X):
+            if self.training and self.layers[0].out_features == 13:
+                raise RuntimeError("CUDA error: device-side assert triggered")
+            return super().forward(X)
+
+    def fails(*args):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", list)
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", fails)
+    monkeypatch.setattr(torch.cuda, "empty_cache", fails)
+    monkeypatch.setattr("sksearch.nets.environment.move", fails)
+    settings = {"executor": Rounds(devices=["cpu:0"]), "refit": False}
+    fitted = search_over(make_net(Asserting), {"module__hidden": [4, 13, 8]}, **settings).fit(X, y)
+    assert fitted.cv_results_["status"].tolist() == ["ok", "failed", "ok"]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("n_jobs", [None, 2])
 @pytest.mark.parametrize("resource", [None, "max_epochs"])

@@ -95,6 +95,16 @@ def test_the_values_of_a_dict_are_named():
         search_over(make_net(Named)).fit(data, y)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_a_net_for_another_device_is_left_to_the_fits():
+    class Halved(MLP):
+        def forward(self, X):
+            raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Half'")
+
+    with pytest.raises(ValueError, match="fits failed"):
+        search_over(make_net(Halved)).fit(X, y)
+
+
 def test_nothing_is_cast():
     class Double(MLP):
         def __init__(self):
