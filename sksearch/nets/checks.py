@@ -84,7 +84,7 @@ def check_workers(estimator, n_workers, backend, devices):
 def _given_callbacks(estimator):
     """Iterate over networks and the callbacks that the user gave them, with names."""
     for _, net in nets_of(estimator):
-        for item in net.callbacks or []:
+        for item in [] if net.callbacks == "disable" else net.callbacks or []:
             name, callback = item if isinstance(item, (tuple, list)) else (None, item)
             if not isinstance(callback, type):
                 yield net, callback, name or type(callback).__name__

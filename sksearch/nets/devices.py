@@ -75,7 +75,12 @@ def claimed(devices, folder):
 
 
 def move(net, device):
-    """Move an initialised network to a device, with its criterion and the state of its optimizer."""
+    """Move an initialised network to a device, with its criterion and the state of its optimizer.
+
+    A network with ``device=None`` is where its user put it, and stays there.
+    """
+    if None in (device, net.device) or str(net.device) == str(device):
+        return
     for value in list(vars(net).values()):
         if isinstance(value, nn.Module):
             value.to(device)

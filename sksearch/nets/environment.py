@@ -91,7 +91,8 @@ class NetEnvironment(Environment):
             # Looked up again: a step of a pipeline that is tuned itself was replaced.
             for _, net in nets_of(estimator):
                 details |= {name: v for name, v in details_of(net).items() if name not in details}
-                if net.initialized_ and str(net.device) != "cpu":
+                if net.initialized_:
+                    net.trained_on_ = net.device
                     # What waits for its next step, or for nothing, needs no place there. A device that failed
                     # fails again, and the fit has said so.
                     with suppress(RuntimeError):
@@ -115,10 +116,10 @@ class NetEnvironment(Environment):
 
     def _go_on(self, net, device):
         """Parameters of a network that was trained for some epochs; none are left where it ended early."""
-        counter = counter_of(net)
-        device = counter.device_ if device is None else device
+        device = net.trained_on_ if device is None else device
         move(net, device)
-        return {"device": device} | ({"max_epochs": 0} if counter.ended_early_ else {})
+        counter = counter_of(net)  # there is none, nor an early end, where callbacks are disabled
+        return {"device": device} | ({"max_epochs": 0} if counter and counter.ended_early_ else {})
 
     @contextmanager
     def around_refit(self, seed, estimator):

@@ -22,8 +22,6 @@ class EpochCounter(Callback):
         another number where a checkpoint was loaded.
     ended_early_ : bool
         Whether the last training ended before ``max_epochs``.
-    device_ : str
-        Where the network was trained.
     """
 
     def initialize(self):
@@ -33,7 +31,6 @@ class EpochCounter(Callback):
 
     def on_train_begin(self, net, **kwargs):
         self._goal_ = self.n_epochs_ + net.max_epochs
-        self.device_ = str(net.device)
 
     def on_epoch_end(self, net, **kwargs):
         self.n_epochs_ += 1
@@ -91,9 +88,11 @@ def with_counter(callbacks):
 
     Parameters
     ----------
-    callbacks : list or None
+    callbacks : list, "disable" or None
         Of a network.
     """
+    if callbacks == "disable":
+        return callbacks
     named = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
     asked = any(callback is KeepHistory or isinstance(callback, KeepHistory) for _, callback in named)
     others = [
@@ -230,7 +229,7 @@ def without_split(search):
     n_epochs = max(1, round(float(search.cv_results_["mean_best_epoch"][search.best_index_])))
     (prefix, net), *_ = nets_of(estimator)
     kept = []
-    for item in net.callbacks or []:
+    for item in [] if net.callbacks == "disable" else net.callbacks or []:
         callback = item[1] if isinstance(item, (tuple, list)) else item
         kind = callback if isinstance(callback, type) else type(callback)
         if issubclass(kind, EarlyStopping | Checkpoint):

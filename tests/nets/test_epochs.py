@@ -50,6 +50,13 @@ def test_a_net_goes_on_where_it_is(n_jobs, executor):
     assert len(fitted.best_estimator_.history) == 9
 
 
+def test_a_net_without_any_callback_goes_on_too():
+    settings = {"resource": "max_epochs", "n_jobs": 2, "n_initial_points": 8}
+    fitted = search_over(make_net(max_epochs=9, callbacks="disable"), **settings).fit(X, y)
+    assert {"ok", "stopped"} == set(fitted.cv_results_["status"])
+    assert len(fitted.best_estimator_.history) == 9
+
+
 def test_a_net_in_a_pipeline_goes_on_where_it_is():
     pipeline = make_pipeline(StandardScaler(), make_net(max_epochs=9))
     space = {"neuralnetclassifier__lr": (1e-4, 1.0, "log-uniform")}
