@@ -100,13 +100,16 @@ class NetEnvironment(Environment):
 
     def _begin(self, net, device, fit):
         """Parameters of a network that is trained from the start."""
-        values = {"callbacks": with_counter(net.callbacks)}
+        values = {}
         if fit.arguments["verbose"] < 2:
             values["verbose"] = 0
         if device is not None:
             values["device"] = device
         if self._in_processes:
             values |= {name: value for name, value in _ALONE.items() if hasattr(net, name)}
+        if net.callbacks == "disable":
+            return values
+        values["callbacks"] = with_counter(net.callbacks)
         net.initialize_callbacks()
         for name, callback in net.callbacks_:
             if isinstance(callback, (Checkpoint, TrainEndCheckpoint)):

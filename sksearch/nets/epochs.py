@@ -88,11 +88,9 @@ def with_counter(callbacks):
 
     Parameters
     ----------
-    callbacks : list, "disable" or None
+    callbacks : list or None
         Of a network.
     """
-    if callbacks == "disable":
-        return callbacks
     named = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
     asked = any(callback is KeepHistory or isinstance(callback, KeepHistory) for _, callback in named)
     others = [

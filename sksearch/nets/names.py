@@ -101,7 +101,7 @@ def _classes(branch):
 def _raise_about_callback(estimator, params, error):
     """Raise if a network refuses the name of a callback or of its parameter, known from the start."""
     for prefix, net in nets_of(clone(estimator)):
-        callbacks = dict(net.initialize_callbacks().callbacks_)
+        callbacks = {} if net.callbacks == "disable" else dict(net.initialize_callbacks().callbacks_)
         for name in (name for name in params if name.startswith(f"{prefix}callbacks__")):
             callback, _, last = name.removeprefix(f"{prefix}callbacks__").partition("__")
             if callback not in callbacks:
