@@ -95,6 +95,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--n-iter", type=int, default=20)
+    parser.add_argument("--n-iter-rungs", type=int, help="candidates with rungs; default: as many")
     parser.add_argument("--epochs", type=int, default=27)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,8 +105,10 @@ def main():
     rows = []
     for name in options.tasks:
         for seed in seeds:
-            arguments = SEARCHERS[options.searcher], name, seed, options.n_iter, options.epochs
-            (full, n_full), (rungs, n_rungs) = (search(*arguments, resource) for resource in (False, True))
+            task = SEARCHERS[options.searcher], name, seed
+            full, n_full = search(*task, options.n_iter, options.epochs, resource=False)
+            n_iter = options.n_iter_rungs or options.n_iter
+            rungs, n_rungs = search(*task, n_iter, options.epochs, resource=True)
             rows.append((name, full, rungs, n_rungs / n_full))
             print(f"{name:16s}{seed:5d}{full:16.4f}{rungs:8.4f}{n_rungs / n_full:18.3f}", flush=True)
     for name in options.tasks:

@@ -122,7 +122,10 @@ def _check_monitors(net, warn):
     monitoring = unknown = False
     for name, callback in net.callbacks_:
         monitor = getattr(callback, "monitor", None)
-        if isinstance(callback, LRScheduler) and callback.policy_.__name__ != "ReduceLROnPlateau":
+        if (
+            isinstance(callback, LRScheduler)
+            and getattr(callback.policy_, "__name__", "") != "ReduceLROnPlateau"
+        ):
             continue  # it has one, but does not look
         unknown |= callable(monitor) or _is_foreign(callback)
         score = monitor.removesuffix("_best") if isinstance(monitor, str) else ""
