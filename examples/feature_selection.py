@@ -27,7 +27,6 @@ from sksearch.space import ColumnMask, Subset
 
 N_NOISE = 100
 SCORING = "roc_auc"
-MAX_FEATURES = 20  # for all that can be told; half of the features would do, with more fits
 
 
 def make_data(seed):
@@ -38,7 +37,7 @@ def make_data(seed):
 
 def sksearch_genetic(X, y, cv, n_fits, seed):
     space = {
-        "columnmask__mask": Subset(X.shape[1], max_features=MAX_FEATURES),
+        "columnmask__mask": Subset(X.shape[1]),
         "logisticregression__C": (1e-3, 1e3, "log-uniform"),
     }
     search = GeneticSearchCV(

@@ -13,9 +13,10 @@ class GeneticSearchCV(AdaptiveSearchCV):
     """Evolution of hyperparameters by cross-validation.
 
     The better candidates are the parents of the next ones, which mix their parameters and change about one of
-    them. A proposal costs about a millisecond, whatever the number of candidates before it, so this is
-    the searcher for hundreds and thousands of candidates, for many parameters, and for subsets of columns.
-    With fewer than a hundred candidates that take a second or more, `BayesSearchCV` needs fewer fits.
+    them; of a litter of children, one of which a rough model expects much is evaluated. A proposal costs one
+    to three milliseconds, whatever the number of candidates before it, so this is the searcher for hundreds
+    and thousands of candidates, for many parameters, and for subsets of columns. With few candidates that
+    take a second or more, `BayesSearchCV` needs fewer fits.
 
     Parameters
     ----------
@@ -118,8 +119,8 @@ class GeneticSearchCV(AdaptiveSearchCV):
         As in ``GridSearchCV``, in the order of proposal, with more columns: ``status`` ("ok", "failed",
         "timeout", "oom" where the memory ran out, or "stopped" for a candidate that was dropped),
         ``n_resources`` (how much of the resource it got; folds, where there is none), ``wall_time`` (seconds
-        of all its fits), ``parents`` (a tuple of rows, empty for candidates of the start and given ones) and
-        ``generation`` (0 without parents, else one more than the latest of theirs). With a `resource`, a
+        of all its fits), ``parents`` (a tuple of rows, empty for candidates of the start, given and random
+        ones) and ``generation`` (0 without parents, else one more than the latest of theirs). With a `resource`, a
         dropped candidate has NaN for what was not run and ranks after all that were run to their end, and
         ``partial_test_score`` is the mean score of what was run.
     best_estimator_ : estimator
@@ -156,6 +157,8 @@ class GeneticSearchCV(AdaptiveSearchCV):
     Whitley, "The GENITOR algorithm and selection pressure", 1989.
 
     Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
+
+    Jin, "Surrogate-assisted evolutionary computation: recent advances and future challenges", 2011.
 
     Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
 

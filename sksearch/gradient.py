@@ -96,7 +96,8 @@ class GradientSearchCV(AdaptiveSearchCV):
         waits for another, which pays where fits take unequal times; with several workers it is not
         reproducible.
     optimizer : {"lbfgs", "sgd", "momentum", "rmsprop", "adam"}, default="lbfgs"
-        How to go downhill: L-BFGS-B, or a first-order method with a fixed learning rate.
+        How to go downhill: a quasi-Newton method (L-BFGS-B for many hyperparameters), or a first-order method
+        with a fixed learning rate.
     gradient : {"auto", "implicit", "finite-difference"}, default="auto"
         Where derivatives come from: the solution's own equations ("implicit"), or differences between
         candidates that are close to each other, which are candidates of their own. "auto" takes the former

@@ -28,7 +28,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sksearch.optimizers import BayesianOptimizer, RandomOptimizer
+from sksearch.optimizers import BayesianOptimizer, EvolutionOptimizer, RandomOptimizer
 from sksearch.optimizers.pareto import hypervolume, non_dominated
 from sksearch.space import Space
 
@@ -190,7 +190,8 @@ def optuna_gp(sampler, seed):
 
 
 SEARCHERS = {
-    "sksearch": with_optimizer(BayesianOptimizer),
+    "bayes": with_optimizer(BayesianOptimizer),
+    "genetic": with_optimizer(EvolutionOptimizer),
     "random": with_optimizer(RandomOptimizer),
     "optuna": with_optuna(optuna_default),
     "optuna-nsga2": with_optuna(optuna_nsga2),
@@ -213,7 +214,11 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", nargs="+", metavar="PATTERN", default=["*"])
     parser.add_argument(
-        "--searchers", nargs="+", choices=SEARCHERS, default=["sksearch", "random", "optuna", "optuna-nsga2"]
+        "--searchers",
+        nargs="+",
+        choices=SEARCHERS,
+        default=["bayes", "genetic", "random", "optuna", "optuna-nsga2"],
+        help="the first one is compared with the others",
     )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--n-iter", type=int, default=100)

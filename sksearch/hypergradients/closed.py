@@ -58,19 +58,12 @@ class Smoothed:
     """The diagonal v + e max(w), as a vector; w are the variances of all samples."""
 
     def __init__(self, name, smoothing, v, w):
-        self.name, self._smoothing, self._v, self._largest = name, smoothing, v, np.argmax(w)
-        self._max = w.max()
-        self.value = v + smoothing * self._max
+        self.name, self._largest = name, w.max()
+        self.value = v + smoothing * self._largest
 
     def by_value(self, Q):
         """Return <Q, dC/de>."""
-        return self._max * Q.sum()
-
-    def by_scale(self, Q):
-        """Return <Q, dC/dt_j>."""
-        derivatives = 2 * Q * self._v
-        derivatives[self._largest] += 2 * self._smoothing * self._max * Q.sum()
-        return derivatives
+        return self._largest * Q.sum()
 
 
 # -- classes ----------------------------------------------------------------------------------------
@@ -138,7 +131,8 @@ class NormalSolution(Solution):
         for normal, g in zip(self._normals, slope.T, strict=True):
             Q, by_difference = normal.pull(X, g)
             value += normal.covariance.by_value(Q) / 2
-            scale = scale + normal.covariance.by_scale(Q) / 2 + by_difference
+            if SCALE in names:
+                scale = scale + normal.covariance.by_scale(Q) / 2 + by_difference
         return {name: scale if name == SCALE else float(value) for name in names}
 
 
@@ -185,12 +179,10 @@ class QDAModel(NormalModel):
     def normals(self, estimator, X, weights):
         normals = []
         for k, (prior, w) in enumerate(zip(estimator.priors_, weights.T, strict=True)):
-            S = _covariance(X, w)
             if getattr(estimator, "solver", "svd") == "svd":
-                S *= _unbiased(estimator, k, np.count_nonzero(w), S)
-                covariance = Regularized("reg_param", estimator.reg_param, S)
+                covariance = Regularized("reg_param", estimator.reg_param, _unregularized(estimator, k))
             else:
-                covariance = Shrunk("shrinkage", _shrinkage(estimator), S)
+                covariance = Shrunk("shrinkage", _shrinkage(estimator), _covariance(X, w))
             normals.append(Normal(prior, w @ X, covariance))
         return normals
 
@@ -200,6 +192,10 @@ class GaussianNBModel(NormalModel):
 
     def names(self, estimator):
         return frozenset({"var_smoothing"})
+
+    def scalable(self, estimator):
+        # Of standardized features, each has the largest variance: there is a kink.
+        return False
 
     def normals(self, estimator, X, weights):
         w = X.var(axis=0)
@@ -222,16 +218,15 @@ def _shrinkage(estimator):
     return 0.0 if estimator.shrinkage is None else float(estimator.shrinkage)
 
 
-def _unbiased(estimator, k, n_samples, S):
-    """Return by what the estimator multiplies S: n / (n - 1) before scikit-learn 1.8, and 1 since."""
-    total = estimator.scalings_[k].sum()
-    if len(estimator.scalings_[k]) < len(S):
-        raise NotDifferentiable("A class has fewer samples than features; use another model.")
-    by_factor = [
-        abs((1 - estimator.reg_param) * factor * np.trace(S) + estimator.reg_param * len(S) - total)
-        for factor in (1.0, n_samples / (n_samples - 1))
-    ]
-    return 1.0 if by_factor[0] <= by_factor[1] else n_samples / (n_samples - 1)
+def _unregularized(estimator, k):
+    """Return the covariance of a class before it was regularised; releases scale it in different ways."""
+    scalings, rotation, amount = estimator.scalings_[k], estimator.rotations_[k], estimator.reg_param
+    if len(scalings) < len(rotation) or amount == 1:
+        raise NotDifferentiable(
+            f"The covariance of a class is unknown with reg_param={amount} or fewer samples than features; "
+            "lower reg_param."
+        )
+    return (rotation * ((scalings - amount) / (1 - amount))) @ rotation.T
 
 
 MODELS = {

@@ -7,8 +7,8 @@ from scipy.sparse import diags, issparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight
 
+from sksearch._compat import _check_sample_weight
 from sksearch.hypergradients.errors import NotDifferentiable
 from sksearch.hypergradients.links import Identity, Softmax
 from sksearch.hypergradients.losses import ValidationLoss
@@ -19,6 +19,8 @@ from sksearch.hypergradients.registry import differentiable, find_model, split_p
 # tries the next: a shorter step may stay clear of a kink, a longer one of rounding errors.
 _STEPS = (1e-2, 1e-3, 1e-4)
 _FINE = 0.02
+# A derivative that is smaller than this part of the loss counts as that.
+_NEGLIGIBLE = 1e-4
 
 
 class Hypergradient:
@@ -43,7 +45,7 @@ class Hypergradient:
     Attributes
     ----------
     exact : bool
-        Whether the loss is minus the score, rather than a proxy.
+        Whether the loss is minus the score (1 minus it, for r2 and other shares), rather than a proxy.
     loss_name : str
         What the loss is called.
 
@@ -66,7 +68,7 @@ class Hypergradient:
     >>> hypergradient = Hypergradient(Ridge(), ["alpha"], "r2")
     >>> ridge = Ridge(alpha=1.0).fit(X[:300], y[:300])
     >>> loss, gradient = hypergradient(ridge, X[:300], y[:300], X[300:], y[300:])
-    >>> print(f"r2 = {-loss:.3f}, by alpha: {-gradient['alpha']:.3f}")
+    >>> print(f"r2 = {1 - loss:.3f}, by alpha: {-gradient['alpha']:.3f}")
     r2 = 0.437, by alpha: -0.093
     """
 
@@ -81,11 +83,12 @@ class Hypergradient:
                     f"those that can are {sorted(valid)}."
                 )
         self._last = clone(self._last)
-        self._loss = ValidationLoss(self._last, self._model.probabilistic(self._last), scoring)
+        tuned = [self._inner(name) for name in self.names]
+        self._loss = ValidationLoss(self._last, self._model.probabilistic(self._last), scoring, tuned)
 
     @property
     def exact(self):
-        """Whether the loss is minus the score."""
+        """Whether the loss is that of the scoring."""
         return self._loss.exact
 
     @property
@@ -134,8 +137,8 @@ class Hypergradient:
 
         Two clones of the last step are fitted with hyperparameters moved by 0.01 log-units (fractions by as
         much of the distance to 0 or 1) both ways. They are fitted by the estimator alone, to a small
-        tolerance and without polish: what the estimator minimises is checked, too. Where that disagrees,
-        there may be a kink, and steps of 0.001 and 0.0001 are tried.
+        tolerance, and polished only if they do not converge: what the estimator minimises is checked, too.
+        Where that disagrees, there may be a kink, and steps of 0.001 and 0.0001 are tried.
 
         Parameters
         ----------
@@ -146,7 +149,7 @@ class Hypergradient:
         -------
         error : float
             Relative error of the directional derivative. Below 0.05, all is well; 1 is a wrong formula. A
-            derivative below 1e-5 of the loss counts as that, since nobody can tell it from 0.
+            derivative below 1e-4 of the loss per log-unit counts as that, since fits are no better.
 
         Raises
         ------
@@ -174,7 +177,7 @@ class Hypergradient:
                 factors = np.exp(moves[self._scaler]) if self._scaler in moves else None
                 losses.append(self._refit(last, params, factors, *fold))
             slope = (losses[0] - losses[1]) / (2 * step)
-            errors.append(abs(slope - norm) / max(norm, abs(slope), 1e-5 * abs(loss)))
+            errors.append(abs(slope - norm) / max(norm, abs(slope), _NEGLIGIBLE * abs(loss)))
             if errors[-1] < _FINE:
                 break
         return float(min(errors))
@@ -191,9 +194,12 @@ class Hypergradient:
             X_train, X_test = (X @ diags(factors) if issparse(X) else X * factors for X in (X_train, X_test))
         model = clone(last).set_params(**self._model.precise(last)).set_params(**params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             model.fit(X_train, y_train, **weights)
+        if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            # How far it came is nothing to compare with.
+            return self._solve(model, X_train, y_train, X_test, y_test, sample_weight, score_weight)[1]
         if not is_classifier(model):
             link, raw = Identity(), model.predict(X_test)
         elif self._model.probabilistic(model):

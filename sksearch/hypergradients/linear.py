@@ -107,16 +107,16 @@ class LinearModel(Model):
         optimum = polish(objective, _weights(estimator, fit.y.shape[1], intercept))
         if not np.isfinite(optimum.W).all():
             raise NotDifferentiable(f"The weights of {type(estimator).__name__} are not finite.")
-        return LinearSolution(fit, s, by_l2, by_l1, optimum)
+        return LinearSolution(fit, design, s, by_l2, by_l1, optimum)
 
 
 class LinearSolution(Solution):
     """The optimum of a linear model."""
 
-    def __init__(self, fit, s, by_l2, by_l1, optimum):
+    def __init__(self, fit, design, s, by_l2, by_l1, optimum):
         self.link = fit.link
-        self._fit, self._s, self._by_l2, self._by_l1, self._optimum = fit, s, by_l2, by_l1, optimum
-        self._design = optimum.hessian.objective.design
+        self._fit, self._design, self._s = fit, design, s
+        self._by_l2, self._by_l1, self._optimum = by_l2, by_l1, optimum
 
     def raw(self, X):
         return Design(X, self._design.intercept).dot(self._optimum.W)

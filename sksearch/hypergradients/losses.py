@@ -2,8 +2,8 @@
 
 A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
 n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
-differentiated, the loss is minus the score. For everything else there is a proxy: what such a model would be
-trained with.
+differentiated, the loss is minus the score; or 1 minus the score, of a share that is explained, so that no
+loss is negative. For everything else there is a proxy: what such a model would be trained with.
 """
 
 from functools import partial
@@ -12,9 +12,8 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.base import is_classifier
 from sklearn.metrics import d2_absolute_error_score, get_scorer, r2_score
-from sklearn.utils.validation import _check_sample_weight
 
-from sksearch._compat import _BaseScorer
+from sksearch._compat import _BaseScorer, _check_sample_weight, _PassthroughScorer
 from sksearch.hypergradients.errors import NotDifferentiable
 
 # -- errors of one prediction: (y, prediction) -> value, derivative ---------------------------------
@@ -71,28 +70,29 @@ def root_mean_loss(error, y, p, w):
 
 
 def explained_loss(error, metric, y, p, w):
-    """Minus the share of an error that is explained; `metric` knows that of a constant prediction."""
+    """The share of an error that is not explained; `metric` knows that of a constant prediction."""
     value, derivative = error(y, p)
     # An error of 1 everywhere, so that the score tells its denominator.
     unexplained = 1 - metric(y, y + 1.0, sample_weight=w[:, 0], multioutput="raw_values")
     if len(y) < 2 or not (unexplained > 0).all() or not np.ptp(y, axis=0).all():
         raise NotDifferentiable("y_test is constant: the share of its variation explained is not defined.")
     w = w * unexplained / y.shape[1]
-    return (w * value).sum() - 1, w * derivative
+    return (w * value).sum(), w * derivative
 
 
 def explained_deviance(power, y, p, w):
-    """Minus D2: the share of the Tweedie deviance that is explained."""
+    """1 - D2: the share of the Tweedie deviance that is not explained."""
     value, derivative = _deviance(power, y, p)
     null = (w * _deviance(power, y, (w * y).sum(axis=0))[0]).sum()
     if not null > 0:
         raise NotDifferentiable("y_test is constant: the share of its deviance explained is not defined.")
-    return (w * value).sum() / null - 1, w * derivative / null
+    return (w * value).sum() / null, w * derivative / null
 
 
 def log_loss(y, log_p, w):
-    """Mean of minus the log-probability of the true class."""
-    return -(w * y * log_p).sum(), -w * y
+    """Mean of minus the log-probability of the true class; from below, it is clipped as in scikit-learn."""
+    lowest = np.log(np.finfo(np.float64).eps)
+    return -(w * y * np.maximum(log_p, lowest)).sum(), -w * y * (log_p > lowest)
 
 
 def brier_loss(y, log_p, w):
@@ -103,12 +103,12 @@ def brier_loss(y, log_p, w):
 
 
 def explained_log_loss(y, log_p, w):
-    """Minus the share of the log-loss of constant probabilities that is explained."""
+    """The share of the log-loss of constant probabilities that is not explained."""
     return _explained(log_loss, y, log_p, w)
 
 
 def explained_brier_loss(y, log_p, w):
-    """Minus the share of the Brier loss of constant probabilities that is explained."""
+    """The share of the Brier loss of constant probabilities that is not explained."""
     return _explained(brier_loss, y, log_p, w)
 
 
@@ -118,7 +118,7 @@ def _explained(loss, y, log_p, w):
     if not null > 0:
         raise NotDifferentiable("y_test has one class: the share of the loss explained is not defined.")
     value, gradient = loss(y, log_p, w)
-    return value / null - 1, gradient / null
+    return value / null, gradient / null
 
 
 def modified_huber(y, decision, w):
@@ -162,20 +162,22 @@ class ValidationLoss:
         Whether the raw predictions of the model determine probabilities.
     scoring : str, callable or None
         As in ``cross_val_score``; None is the model's own ``score``.
+    tuned : collection of str
+        Parameters of the model that change: a score of its own may depend on them.
 
     Attributes
     ----------
     exact : bool
-        Whether the loss is minus the score.
+        Whether the loss is that of the scoring.
     name : str
         What it is called in messages.
     """
 
-    def __init__(self, estimator, probabilistic, scoring):
+    def __init__(self, estimator, probabilistic, scoring, tuned):
         self._classifies = is_classifier(estimator)
         function = None
-        if scoring is None:
-            function, found = _own_score(estimator)
+        if scoring is None or isinstance(scoring, _PassthroughScorer):
+            function, found = _own_score(estimator, tuned)
         else:
             scorer = get_scorer(scoring)
             found = _of_scorer(scorer, probabilistic, self._classifies)
@@ -194,7 +196,7 @@ class ValidationLoss:
 
         Parameters
         ----------
-        link : Identity, Exponential, Sigmoid, Softmax or OneVsRest
+        link : Identity, Exponential, Sigmoid, Softmax, OneVsRest or Margin
             What becomes of raw predictions.
         raw : ndarray of shape (n_samples, n_outputs)
             Raw predictions.
@@ -240,8 +242,8 @@ def one_hot(y, classes):
     return np.eye(len(classes))[codes]
 
 
-def _own_score(estimator):
-    if is_classifier(estimator):
+def _own_score(estimator, tuned):
+    if is_classifier(estimator) or "power" in tuned:
         return None, None
     name = type(estimator).__name__
     if name in _GENERALIZED:
@@ -256,6 +258,9 @@ def _of_scorer(scorer, probabilistic, classifies):
         return None
     function, options = scorer._score_func, dict(scorer._kwargs)
     if not function.__module__.startswith("sklearn.metrics"):
+        return None
+    response = "predict_proba" if classifies else "predict"
+    if response not in np.atleast_1d(scorer._response_method):
         return None
     table = (_PROBABILITY_LOSSES if probabilistic else {}) if classifies else _LOSSES
     positive, loss = table.get(function.__name__, (None, None))

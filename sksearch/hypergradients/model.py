@@ -30,7 +30,8 @@ class Model(ABC):
 
     def value(self, estimator, name):
         """Return the value of a parameter of a fitted estimator, as a number."""
-        return float(getattr(estimator, name))
+        value = getattr(estimator, name)
+        return 0.0 if value is None else float(value)
 
     def precise(self, estimator):
         """Return parameters with which an estimator converges to its optimum."""
@@ -39,7 +40,7 @@ class Model(ABC):
         if "tol" in given:
             params["tol"] = 1e-4 * estimator.tol
         if given.get("max_iter", -1) not in (None, -1):
-            params["max_iter"] = 10 * estimator.max_iter
+            params["max_iter"] = 2 * estimator.max_iter
         return params
 
     @abstractmethod

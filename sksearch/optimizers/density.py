@@ -1,4 +1,4 @@
-"""Densities of the better points known, and of the others: what is worth trying resembles the first."""
+"""The density of the better points known: what is worth trying resembles them."""
 
 import numpy as np
 
@@ -74,50 +74,6 @@ def sample_like(space, good, n, rng):
         sampled[:, columns] = np.where(whole, prior[:, columns], mixed)
     sampled = space.snap(sampled)
     return sampled, np.where(space.active(sampled), sources, -1)
-
-
-def log_ratio(space, good, others, points):
-    r"""Logarithm of how much denser the good points are around some points than the others are.
-
-    .. math:: r(x) = \sum_{j\ \mathrm{active}} \log \frac{p(x_j \mid \mathrm{good})}
-              {p(x_j \mid \mathrm{others})}
-
-    with the densities of `sample_like`, category by category where a coordinate is one.
-
-    Parameters
-    ----------
-    space : Space
-        Whose points.
-    good, others : ndarray of shape (n_good, n_columns), (n_others, n_columns)
-        Canonical points.
-    points : ndarray of shape (n, n_columns)
-        Canonical points.
-
-    Returns
-    -------
-    ratio : ndarray of shape (n,)
-
-    References
-    ----------
-    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.1.
-    """
-    ratios = _log_density(space, good, points) - _log_density(space, others, points)
-    return np.where(space.active(points), ratios, 0.0).sum(axis=1)
-
-
-def _log_density(space, data, points):
-    """Log density of each coordinate of points; shape (n, n_columns)."""
-    density = np.where(space.ordered, 1.0, 1.0 / space.n_values)[None]  # the user's distribution
-    if not len(data):
-        return np.log(density)
-    active = space.active(data)
-    difference = points[:, None] - data[None]
-    kernel = np.empty_like(difference)
-    bandwidth = _bandwidth(data)[space.ordered]
-    scaled = difference[..., space.ordered] / bandwidth
-    kernel[..., space.ordered] = np.exp(-0.5 * scaled**2) / (np.sqrt(2.0 * np.pi) * bandwidth)
-    kernel[..., ~space.ordered] = np.abs(difference[..., ~space.ordered]) < 1e-9
-    return np.log((density + np.einsum("ijk,jk->ik", kernel, active)) / (1.0 + active.sum(axis=0)))
 
 
 def _bandwidth(data):

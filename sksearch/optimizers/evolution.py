@@ -4,20 +4,18 @@ import numpy as np
 from deap import base
 
 from sksearch.optimizers.base import Optimizer
-from sksearch.optimizers.density import better_rows, log_ratio, sample_like
+from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
+from sksearch.optimizers.screening import sample_values
 
-# Share of the children that are bred from the gene pool at first, and the number of points told from which
-# it falls, with the inverse of that number.
-_POOLED = 0.8
-_POOLED_UNTIL = 30
-# Share of the points told that are the gene pool, and most of these, and most of the others it is compared
-# with: beyond, time grows with their number, and what is learned hardly does.
+# A litter: children of two parents, of the gene pool, and strangers.
+_N_BRED = 12
+_N_POOLED = 12
+_N_STRANGERS = 8
+# Share of the points told that are the gene pool, and most of these: beyond, time grows with their number,
+# and what is learned hardly does.
 _POOL = 0.1
 _MOST_POOLED = 25
-_MOST_COMPARED = 100
-# Children drawn from the gene pool for each one that is evaluated.
-_N_SCREENED = 8
 # Scale of a mutation's step, as a share of the cube.
 _STEP = 0.1
 
@@ -69,16 +67,16 @@ class EvolutionOptimizer(Optimizer):
 
     The first half population is a Latin hypercube, whose categories are shuffled independently. Then each
     proposal is one child, and the population is the best `population_size` of all points told: a child
-    replaces the worst, the best is never lost, failures have no place. Of equal points the younger stays, so
-    that a population drifts over a plateau.
+    replaces the worst, the best is never lost, failures have no place. Of equal points the one with fewer
+    columns is better, then the younger one, so that a population drifts over a plateau.
 
-    A child has two parents, or many. Two are winners of tournaments; uniform crossover mixes their
-    parameters; then about one parameter that is active changes: a number by a step of Cauchy distribution,
-    mostly small and at times far, a category to another, a subset by a few columns more or less. Many
-    parents are the *gene pool* of the best tenth of all points, each coordinate coming from another one
-    of them, a little moved. Several such children are drawn, and the one is taken around which good points
-    are densest in proportion to the others. That learns faster from few points, and gets stuck sooner, so
-    most of the first children are of the second kind, and later ones of the first.
+    Of a litter of 32, one child is evaluated. Twelve have two parents, winners of tournaments: uniform
+    crossover mixes their parameters, then about one parameter that is active changes: a number by a step of
+    Cauchy distribution, mostly small and at times far, a category to another, a subset by a few columns less
+    or more. Twelve have many parents: each coordinate comes from another point of the *gene pool*, the best
+    tenth of all, a little moved. Eight are strangers, drawn from the space. Which one is evaluated is decided
+    by what a rough model, see `sample_values`, draws for them: near what is well known the better child has
+    the better chance, elsewhere every one has some.
 
     With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
     each other, and on the same front one in a less crowded place.
@@ -106,7 +104,7 @@ class EvolutionOptimizer(Optimizer):
     Syswerda, "Uniform crossover in genetic algorithms", 1989.
     Yao, Liu & Lin, "Evolutionary programming made faster", 1999.
     Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
-    Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
+    Jin, "Surrogate-assisted evolutionary computation: recent advances and future challenges", 2011.
     Fortin et al., "DEAP: evolutionary algorithms made easy", 2012.
     """
 
@@ -138,7 +136,7 @@ class EvolutionOptimizer(Optimizer):
         """The points that can be parents, best first: a list of `Individual`, with DEAP's fitness."""
         return [
             Individual(int(row), self.points[row], self.space.decode(self.points[row]), self.values[row])
-            for row in self._best_rows(self._merit())
+            for row in self._ranked(self._merit())[: self.population_size]
         ]
 
     @property
@@ -157,7 +155,7 @@ class EvolutionOptimizer(Optimizer):
         for start in range(0, len(self.values), self.population_size):
             stop = min(start + self.population_size, len(self.values))
             record = {"gen": len(logbook), "nevals": stop - start}
-            rows = self._best_rows(self._merit(stop))
+            rows = self._ranked(self._merit(stop))[: self.population_size]
             if len(rows):
                 fitness = self.values[rows]
                 record |= {
@@ -174,8 +172,8 @@ class EvolutionOptimizer(Optimizer):
     def describe(self, points):
         """Tell the generation and the parents of points, as columns by name.
 
-        ``generation`` is 0 for points of the start and given ones, else one more than the latest of the
-        parents; ``parents`` are tuples of rows of `points`.
+        ``generation`` is 0 for points of the start, given and random ones, else one more than the latest of
+        the parents; ``parents`` are tuples of rows of `points`.
         """
         rows = {point.tobytes(): row for row, point in enumerate(points)}
         generation = np.zeros(len(points), int)
@@ -191,8 +189,8 @@ class EvolutionOptimizer(Optimizer):
     def _next(self):
         point = super()._next()
         if point is not None and point.tobytes() in self._litter:
-            rows = self._litter[point.tobytes()]
-            self._parents[point.tobytes()] = tuple(self.points[row].tobytes() for row in rows)
+            rows = np.unique(self._litter[point.tobytes()])
+            self._parents[point.tobytes()] = tuple(self.points[row].tobytes() for row in rows[rows >= 0])
         self._litter = {}
         return point
 
@@ -201,89 +199,99 @@ class EvolutionOptimizer(Optimizer):
         if n_known < len(self._start):
             return self._start[n_known:]
         merit = self._merit()
-        n_fit = np.isfinite(merit).sum()
-        if n_fit < 2 or self.space.n_columns == 0:
+        ranked = self._ranked(merit)
+        if len(ranked) < 2 or self.space.n_columns == 0:
             return self.space.sample(1, self.rng)
-        pooled = _POOLED * min(1.0, _POOLED_UNTIL / n_fit)
-        children, parents = self._from_pool(merit) if self.rng.random() < pooled else self._from_two(merit)
-        self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=True)}
-        return children
+        pooled, from_many = self._from_pool(ranked)
+        bred, from_two = self._from_two(ranked)
+        children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
+        known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
+        promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
+        parents = [*from_many, *from_two]  # strangers have none
+        self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}
+        return children[np.argsort(-promise, kind="stable")]
 
-    def _from_pool(self, merit):
-        """Children of the better points, the most promising first, and the rows of their parents."""
-        good = better_rows(merit, _POOL)[:_MOST_POOLED]
-        good = good[np.isfinite(merit[good])]
-        others = np.setdiff1d(np.arange(len(merit)), good)
-        if len(others) > _MOST_COMPARED:
-            # Sorted by value, so that every so many of them are good, middling and bad ones.
-            others = others[np.argsort(-merit[others], kind="stable")]
-            others = others[np.linspace(0, len(others) - 1, _MOST_COMPARED).round().astype(int)]
-        children, sources = sample_like(self.space, self.points[good], _N_SCREENED, self.rng)
-        promise = log_ratio(self.space, self.points[good], self.points[others], children)
-        order = np.argsort(-promise, kind="stable")
-        return children[order], [good[np.unique(row[row >= 0])] for row in sources[order]]
+    def _from_pool(self, ranked):
+        """Children of the better points, and the rows of their parents, -1 for none."""
+        good = ranked[: min(max(2, int(np.ceil(_POOL * len(ranked)))), _MOST_POOLED)]
+        children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng)
+        return children, np.where(sources < 0, -1, good[sources])
 
-    def _from_two(self, merit):
-        """One child of two winners of tournaments, and the rows of its parents."""
+    def _from_two(self, ranked):
+        """Children of two winners of tournaments each, and the rows of their parents."""
         rng, space = self.rng, self.space
-        population = self._best_rows(merit)
-        # The population is sorted: who comes first wins.
-        entered = rng.integers(len(population), size=(2, self.tournament_size))
-        rows = population[entered.min(axis=1)]
-        parents = self.points[rows]
-        active = space.active(parents)
-        crossed = rng.random() < self.crossover_rate
-        from_father = (rng.random(self._n_parameters) < 0.5)[space.parameter]
+        population = ranked[: self.population_size]
+        # Who comes first wins.
+        entered = rng.integers(len(population), size=(_N_BRED, 2, self.tournament_size))
+        rows = population[entered.min(axis=2)]
+        mothers, fathers = self.points[rows[:, 0]], self.points[rows[:, 1]]
+        of_mother, of_father = space.active(mothers), space.active(fathers)
+        crossed = rng.random(_N_BRED) < self.crossover_rate
+        from_father = (rng.random((_N_BRED, self._n_parameters)) < 0.5)[:, space.parameter]
         for columns, subset in space.subsets:
-            from_father[columns] = rng.random(subset.n) < 0.5
+            from_father[:, columns] = rng.random((_N_BRED, subset.n)) < 0.5
         # In different branches, each has something to give where it is active only.
-        from_father = np.where(active.all(axis=0), from_father & crossed, active[1])
-        child = self._mutated(np.where(from_father, parents[1], parents[0]), active.any(axis=0))
-        return child[None], [np.unique(rows if crossed else rows[:1])]
+        from_father = np.where(of_mother & of_father, from_father & crossed[:, None], of_father)
+        children = self._mutated(np.where(from_father, fathers, mothers), of_mother | of_father)
+        return children, np.where(crossed[:, None], rows, rows[:, :1])
 
-    def _mutated(self, point, inherited):
-        """Change about one active parameter of a point, of which the inherited coordinates are known."""
+    def _mutated(self, points, inherited):
+        """Change about one active parameter of each point, of which the inherited coordinates are known."""
         rng, space = self.rng, self.space
-        point = self._completed(point, inherited)
-        active = np.unique(space.parameter[space.active(point[None])[0]])
-        rate = 1.0 / len(active) if self.mutation_rate == "auto" else self.mutation_rate
-        mutates = np.zeros(self._n_parameters, bool)
-        mutates[active] = rng.random(len(active)) < rate
-        mutates[rng.choice(active)] |= not mutates.any()
-        changes = mutates[space.parameter]
-        step = _STEP * rng.standard_cauchy(len(point))
+        points = self._completed(points, inherited)
+        active = np.zeros((len(points), self._n_parameters), bool)
+        active[:, space.parameter] = space.active(points)
+        rate = 1.0 / active.sum(axis=1, keepdims=True) if self.mutation_rate == "auto" else self.mutation_rate
+        chance = np.where(active, rng.random(active.shape), np.inf)
+        mutates = chance < rate
+        unchanged = ~mutates.any(axis=1)
+        mutates[unchanged, chance[unchanged].argmin(axis=1)] = True
+        changes = mutates[:, space.parameter]
+        step = _STEP * rng.standard_cauchy(points.shape)
         # At least to the next value, where there are steps between them.
         step = np.copysign(np.maximum(np.abs(step), 1.0 / space.n_values), step)
-        moved = np.clip(point + step, 0.0, 1.0)
         others = np.where(space.ordered, 2.0, space.n_values) - 1.0
-        moved = np.where(
-            space.ordered, moved, (point + np.ceil(others * rng.random(len(point))) / (others + 1.0)) % 1.0
-        )
-        child = np.where(changes, moved, point)
+        exchanged = (points + np.ceil(others * rng.random(points.shape)) / (others + 1.0)) % 1.0
+        moved = np.where(space.ordered, np.clip(points + step, 0.0, 1.0), exchanged)
+        children = np.where(changes, moved, points)
         for columns, subset in space.subsets:
-            if changes[columns.start]:
-                child[columns] = subset.flip(point[None, columns], rng)[0]
-            else:  # a crossover may have left too many or too few columns; those to change are random
-                child[columns] = subset.snap((point[columns] + 0.2 * rng.random(subset.n))[None])[0]
+            # A crossover may have left too many or too few columns; those to change are random.
+            children[:, columns] = subset.snap(points[:, columns] + 0.2 * rng.random((len(points), subset.n)))
+            rows = np.flatnonzero(changes[:, columns.start])
+            children[rows, columns] = subset.flip(points[rows, columns], rng)
         # Another branch may have been the mutation, where nothing is inherited but what it shares.
-        return space.snap(self._completed(child, space.active(point[None])[0])[None])[0]
+        return space.snap(self._completed(children, space.active(points)))
 
-    def _completed(self, point, known):
-        """Draw what a point needs to be one of its branch, and was not known."""
-        missing = self.space.active(point[None])[0] & ~known
-        return np.where(missing, self.space.sample(1, self.rng)[0], point) if missing.any() else point
+    def _completed(self, points, known):
+        """Draw what points need to be those of their branch, and was not known."""
+        missing = self.space.active(points) & ~known
+        return (
+            np.where(missing, self.space.sample(len(points), self.rng), points) if missing.any() else points
+        )
 
     # -- population --------------------------------------------------------------------------------
 
-    def _best_rows(self, merit):
-        """Rows of the population of points with this merit, best first, of equals the youngest."""
-        rows = np.lexsort((-np.arange(len(merit)), -merit))[: self.population_size]
-        return rows[np.isfinite(merit[rows])]
+    @staticmethod
+    def _ranked(merit):
+        """Rows of all points with a merit, best first, of equals the youngest."""
+        rows = np.argsort(merit, kind="stable")[::-1]
+        return rows[: np.isfinite(merit).sum()]
 
     def _merit(self, n_told=None):
-        """One value per point, larger is better, among the first so many told, or all."""
-        values = self.values[:n_told]
-        return values if values.ndim == 1 else crowded_merit(values)
+        """One value per point, larger is better, among the first so many told, or all.
+
+        Of equal points with subsets, those of fewer columns are better.
+        """
+        values, points = self.values[:n_told], self.points[:n_told]
+        merit = values if values.ndim == 1 else crowded_merit(values)
+        if not self.space.subsets:
+            return merit
+        n_chosen = sum((points[:, columns] > 0.5).sum(axis=1) for columns, _ in self.space.subsets)
+        order = np.lexsort((-n_chosen, merit))
+        better = (merit[order][1:] > merit[order][:-1]) | (n_chosen[order][1:] < n_chosen[order][:-1])
+        rank = np.zeros(len(merit))
+        rank[order[1:]] = np.cumsum(better)
+        return np.where(np.isfinite(merit), rank, -np.inf)
 
     def _diversity(self, points):
         differences = np.abs(points[:, None] - points[None])

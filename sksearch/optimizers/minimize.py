@@ -5,11 +5,20 @@ from scipy.optimize import minimize as scipy_minimize
 
 # What a descent may cost, and when it ends: the relative decrease that is not worth another evaluation.
 _MOST_EVALUATIONS = 25
-_TOLERANCE = 1e-5
+_TOLERANCE = 1e-4
 
-# Of one coordinate: the first step, in units; the relative decrease, foreseen, that is worth an evaluation.
+_TINY = np.finfo(float).tiny
+
+# Length of the gradient of the logarithm of a loss beyond which it is taken to be a singularity.
+_STEEPEST = 10.0
+
+# Coordinates up to which the inverse Hessian is a matrix.
+_MOST_DENSE = 50
+
+# Of one coordinate: the first step, in units.
 _FIRST_STEP = 1.5
-_WORTHWHILE = 1e-4
+# A bracket that is still wider than this share of the one before is halved.
+_SLOWLY = 0.8
 
 # Of the first-order methods. Where the first gradient has length one, this is the length of the first step.
 _LEARNING_RATE = 0.5
@@ -19,14 +28,15 @@ _SMALLEST_STEP = 1e-2
 def minimize(method, function, start, low, high):
     """Go downhill from `start` until nothing is gained.
 
-    The function is scaled so that its first gradient has length one: the first step is about one unit long,
-    whatever the unit of the loss is.
+    A positive function is minimised by its logarithm. What is minimised is scaled so that its first gradient
+    has length one: the first step is about one unit long, whatever the unit of the loss is.
 
     Parameters
     ----------
     method : {"lbfgs", "sgd", "momentum", "rmsprop", "adam"}
-        L-BFGS-B of SciPy, or a first-order method with a fixed learning rate. A single coordinate is
-        bracketed and interpolated instead of L-BFGS-B, which takes fewer evaluations.
+        A quasi-Newton method, or a first-order one with a fixed learning rate. The former is L-BFGS-B for
+        many coordinates; the dense BFGS of SLSQP for up to 50, and for a single one a bracket and
+        interpolation, since these take fewer evaluations.
     function : callable
         Takes an array of shape (n,), returns a float and an array of shape (n,).
     start, low, high : ndarray of shape (n,)
@@ -36,21 +46,32 @@ def minimize(method, function, start, low, high):
     ----------
     Byrd, Lu, Nocedal & Zhu, "A limited memory algorithm for bound constrained optimization", 1995.
 
+    Kraft, "A software package for sequential quadratic programming", 1988.
+
     Kingma & Ba, "Adam: a method for stochastic optimization", 2015.
     """
     if method == "lbfgs" and len(start) == 1:
         _on_a_line(function, start[0], low[0], high[0])
         return
-    _, gradient = function(start)
-    size = np.linalg.norm(start - np.clip(start - gradient, low, high)) or 1.0
+    value, gradient = function(start)
+    # Losses span orders of magnitude, and where they are low is what matters.
+    logarithmic = value > 0
+    unit = np.linalg.norm(gradient) / (value if logarithmic else 1.0) or 1.0
 
     def scaled(x):
         value, gradient = function(x)
-        return value / size, gradient / size
+        if logarithmic:
+            value, gradient = np.log(max(value, _TINY)), gradient / max(value, _TINY)
+            gradient = gradient * min(1.0, _STEEPEST / (np.linalg.norm(gradient) or 1.0))
+        return value / unit, gradient / unit
 
-    if method == "lbfgs":
-        options = {"maxfun": _MOST_EVALUATIONS, "ftol": _TOLERANCE, "gtol": 1e-4}
-        bounds = np.column_stack([low, high])
+    least = _TOLERANCE / unit * (1.0 if logarithmic else abs(value))
+    bounds = np.column_stack([low, high])
+    if method == "lbfgs" and len(start) <= _MOST_DENSE:
+        options = {"maxiter": _MOST_EVALUATIONS, "ftol": least}
+        scipy_minimize(scaled, start, jac=True, method="SLSQP", bounds=bounds, options=options)
+    elif method == "lbfgs":
+        options = {"maxfun": _MOST_EVALUATIONS, "ftol": least, "gtol": 1e-4}
         scipy_minimize(scaled, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     else:
         _first_order(_STEPS[method], scaled, start, low, high)
@@ -58,7 +79,7 @@ def minimize(method, function, start, low, high):
 
 def _on_a_line(function, x, low, high):
     """Step ahead until the best point has a higher one downhill of it, then interpolate between the two."""
-    known = {}
+    known, last_width = {}, np.inf
     while x not in known and len(known) < _MOST_EVALUATIONS:
         value, gradient = function(np.array([x]))
         known[x] = value, gradient[0]
@@ -68,12 +89,15 @@ def _on_a_line(function, x, low, high):
         value, slope = logs[best]
         if slope == 0:
             return
-        least = _WORTHWHILE * (1.0 if logs is not known else abs(value))
+        least = _TOLERANCE * (1.0 if logs is not known else abs(value))
         downhill = [other for other in known if (other - best) * slope < 0]
         uphill = [other for other in known if (other - best) * slope > 0]
         if downhill:
             other = min(downhill, key=lambda other: abs(other - best))
             x, decrease = _lowest_of_cubic(best, *logs[best], other, *logs[other])
+            if abs(other - best) > _SLOWLY * last_width:
+                x = (best + other) / 2
+            last_width = abs(other - best)
         else:
             other = min(uphill, key=lambda other: abs(other - best), default=None)
             step, decrease = _step_ahead(best, slope, other, logs)

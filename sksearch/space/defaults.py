@@ -222,12 +222,28 @@ _SPACES = {
 }
 
 
-def _entry(estimator):
-    """The table's entry for the nearest scikit-learn class in the MRO, {} if there is none."""
+def _own_spaces(estimator):
+    """The alternatives for an estimator alone; None to leave it as it is, with all it holds."""
     for cls in type(estimator).__mro__:
         if cls.__module__.startswith("sklearn.") and cls.__name__ in _SPACES:
-            return _SPACES[cls.__name__]
-    return {}
+            entry = _SPACES[cls.__name__]
+            return None if entry is None else [_suitable(entry, estimator.get_params(deep=False))]
+        if cls.__module__ == "skorch.net":
+            # Whoever has a net has torch; nobody else is to import it.
+            from sksearch.nets.defaults import net_spaces
+
+            return net_spaces(estimator)
+    return [{}]
+
+
+def _suitable(entry, params):
+    """What an entry of the table offers, given an estimator's current parameters."""
+    found = {}
+    for name in filter(params.__contains__, entry):
+        space = entry[name](params) if callable(entry[name]) else entry[name]
+        if space is not None and _is_offered(space, params[name]):
+            found[name] = space.copy() if isinstance(space, list) else space
+    return found
 
 
 def _is_offered(space, current):
@@ -240,20 +256,15 @@ def _is_offered(space, current):
 
 
 def _collect(estimator, prefix=""):
-    """The space of an estimator and of every estimator it holds."""
-    entry = _entry(estimator)
-    if entry is None:
-        return {}
-    params = estimator.get_params(deep=False)
-    found = {}
-    for name in filter(params.__contains__, entry):
-        space = entry[name](params) if callable(entry[name]) else entry[name]
-        if space is not None and _is_offered(space, params[name]):
-            found[prefix + name] = space.copy() if isinstance(space, list) else space
+    """The alternatives for an estimator and every estimator it holds."""
+    own = _own_spaces(estimator)
+    if own is None:
+        return [{}]
+    found = [{prefix + name: value for name, value in space.items()} for space in own]
     # The parts of pipelines, unions and meta-estimators are all parameters by their names.
     for name, part in estimator.get_params(deep=True).items():
         if "__" not in name and hasattr(part, "get_params") and not isinstance(part, type):
-            found |= _collect(part, f"{prefix}{name}__")
+            found = [a | b for a in found for b in _collect(part, f"{prefix}{name}__")]
     return found
 
 
@@ -262,19 +273,20 @@ def default_space(estimator):
 
     Only what suits the estimator's current parameters is proposed: `degree` for a polynomial kernel
     alone, `l1_ratio` for an elastic net alone. A choice that is not among the usual ones, such as a
-    `class_weight` of your own, is left as it is.
+    `class_weight` of your own, is left as it is. A skorch net gets one dict per optimizer, with that
+    one's own parameters, and what its module's ``__init__`` has of dropout, units and layers.
 
     Parameters
     ----------
     estimator : estimator object
-        A scikit-learn estimator or one derived from it. Pipelines, column transformers, feature
-        unions and meta-estimators are walked into; steps nothing is known about add nothing.
+        A scikit-learn estimator or one derived from it, or a skorch net. Pipelines, column transformers,
+        feature unions and meta-estimators are walked into; steps nothing is known about add nothing.
 
     Returns
     -------
-    space : dict
+    space : dict, or list of dict if there is a net
         `(low, high)`, `(low, high, "log-uniform")` (integers if both bounds are) or a list of
-        categories by parameter name: a new dict, to print, edit and pass as `param_distributions`.
+        categories by parameter name: new, to print, edit and pass as `param_distributions`.
 
     Raises
     ------
@@ -290,10 +302,10 @@ def default_space(estimator):
     >>> default_space(make_pipeline(StandardScaler(), SVR(kernel="linear")))
     {'svr__C': (0.001, 1000.0, 'log-uniform'), 'svr__epsilon': (0.001, 1.0, 'log-uniform')}
     """
-    space = _collect(estimator)
-    if not space:
+    spaces = _collect(estimator)
+    if not any(spaces):
         raise ValueError(
             f"No default search space is known for {type(estimator).__name__} nor for any part of "
             "it: pass `param_distributions`."
         )
-    return space
+    return spaces[0] if len(spaces) == 1 else spaces

@@ -81,6 +81,10 @@ class Space:
             for branch in self.branches
         ]
         self._placed = [(dimension, columns) for (_, dimension), columns in placed.items()]
+        # Parameters with the same values are mapped together: in large spaces, calls are what takes time.
+        self._columns_of = {}
+        for dimension, columns in self._placed:
+            self._columns_of.setdefault(dimension, []).extend(range(columns.start, columns.stop))
         self.ordered = np.zeros(self.n_columns, bool)
         self.n_values = np.full(self.n_columns, float(len(self.branches)))
         self.parameter = np.zeros(self.n_columns, int)
@@ -281,8 +285,9 @@ class Space:
         mapped = np.empty_like(points)
         if self._offset:
             mapped[:, :1] = self._choice.snap(points[:, :1])
-        for dimension, columns in self._placed:
-            mapped[:, columns] = getattr(dimension, method)(points[:, columns])
+        for dimension, columns in self._columns_of.items():
+            mapped_columns = getattr(dimension, method)(points[:, columns].reshape(-1, dimension.width))
+            mapped[:, columns] = mapped_columns.reshape(len(points), len(columns))
         return np.where(self.active(mapped), mapped, _INACTIVE)
 
     def key(self, point):

@@ -8,9 +8,14 @@ import numpy as np
 
 from sksearch.space.dimensions import Dimension
 
+# How often a change of a subset adds, removes and replaces columns.
+_FLIPS = np.array([0.125, 0.5, 0.375])
+
 
 class Subset(Dimension):
     """Subsets of the columns of X, as boolean masks for :class:`~sksearch.space.ColumnMask`.
+
+    Sizes are drawn log-uniformly: as many subsets have up to 10 columns as have 10 to 100.
 
     Parameters
     ----------
@@ -80,15 +85,21 @@ class Subset(Dimension):
         return tuple((self.snap(np.asarray(point, float)[None])[0] > 0.5).tolist())
 
     def snap(self, points):
-        sizes = np.clip((points >= 0.5).sum(axis=1), self.min_features, self.max_features)
-        return self._largest(points, sizes)
+        snapped = np.where(points >= 0.5, 0.75, 0.25)
+        sizes = (points >= 0.5).sum(axis=1)
+        wrong = (sizes < self.min_features) | (sizes > self.max_features)
+        if wrong.any():
+            sizes = np.clip(sizes[wrong], self.min_features, self.max_features)
+            snapped[wrong] = self._largest(points[wrong], sizes)
+        return snapped
 
     def draw(self, points):
-        # Every size is as likely as any other; independent bits would all give n / 2 columns. The
-        # fractional part of the sum is uniform, and says next to nothing of the order.
-        span = self.max_features - self.min_features + 1
-        sizes = self.min_features + np.floor((points.sum(axis=1) % 1.0) * span).astype(int)
-        return self._largest(points, sizes)
+        # Sizes are log-uniform: few columns are as likely as many, where independent bits would all give
+        # n / 2. The fractional part of the sum is uniform, and says next to nothing of the order.
+        share = points.sum(axis=1) % 1.0
+        sizes = np.floor(self.min_features * ((self.max_features + 1) / self.min_features) ** share)
+        # Rounding may reach the upper end.
+        return self._largest(points, np.minimum(sizes, self.max_features))
 
     @staticmethod
     def _largest(points, sizes):
@@ -97,7 +108,9 @@ class Subset(Dimension):
         return np.where(ranks < np.asarray(sizes)[:, None], 0.75, 0.25)
 
     def flip(self, points, rng):
-        """Remove some columns at random, add some, or replace some, each as likely.
+        """Remove some columns at random, replace some, or add some: four, three and one time of eight.
+
+        Where columns do not matter, subsets shrink.
 
         How many follows a power law, mostly a few, at times up to half of the subset, or as many again: the
         size may be halved as well as doubled, where independent bits would drift to half of all columns.
@@ -128,7 +141,8 @@ class Subset(Dimension):
             most = np.array([most_added, most_removed, most_replaced])
             if not most.any():  # there is a single subset
                 continue
-            kind = rng.choice(np.flatnonzero(most))
+            chance = np.where(most > 0, _FLIPS, 0.0)
+            kind = rng.choice(3, p=chance / chance.sum())
             n_changes = int(min((1.0 - rng.random()) ** -2.0, most[kind]))  # exponent 1.5
             n_added, n_removed = n_changes * (kind != 1), n_changes * (kind != 0)
             point[off[:n_added]] = 0.75

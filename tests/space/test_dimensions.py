@@ -129,14 +129,16 @@ def test_categories_are_drawn_evenly():
     assert min(counts) > 900
 
 
-def test_subsets_of_every_size_are_drawn_evenly_and_no_column_is_preferred():
+def test_sizes_of_subsets_are_drawn_log_uniformly_and_no_column_is_preferred():
     dimension = Subset(10, min_features=2, max_features=6)
     points = dimension.draw(np.random.default_rng(0).random((5000, 10)))
     masks = np.array([dimension.decode(point) for point in points])
     sizes = np.bincount(masks.sum(axis=1), minlength=11)
     assert set(np.flatnonzero(sizes)) == {2, 3, 4, 5, 6}
-    np.testing.assert_allclose(sizes[2:7] / 5000, 0.2, atol=0.03)
-    np.testing.assert_allclose(masks.mean(axis=0), 0.4, atol=0.04)
+    expected = np.diff(np.log([2, 3, 4, 5, 6, 7])) / np.log(7 / 2)
+    np.testing.assert_allclose(sizes[2:7] / 5000, expected, atol=0.03)
+    mean_size = (np.arange(2, 7) * expected).sum()
+    np.testing.assert_allclose(masks.mean(axis=0), mean_size / 10, atol=0.04)
 
 
 def test_numbers_in_order_are_ordinal_other_categories_are_not():
