@@ -173,7 +173,7 @@ def test_histories_are_there_on_request_only():
 def test_a_history_is_whole_although_a_checkpoint_was_loaded():
     callbacks = [Checkpoint(load_best=True), KeepHistory()]
     net = make_net(callbacks=callbacks, train_split=ValidSplit(0.25), max_epochs=30, lr=3.0)
-    results = search_over(net, {"lr": [3.0]}, n_iter=1).fit(X, y).cv_results_
+    results = search_over(net, {"lr": [3.0]}, n_iter=1, refit=False).fit(X, y).cv_results_
     assert len(results["split0_history"][0]) == 30
     assert results["mean_n_epochs"][0] == 30
     assert results["mean_best_epoch"][0] < 30
