@@ -22,6 +22,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
 
+try:
+    from joblib.externals import cloudpickle
+except ImportError:  # joblib 1.6 depends on it instead of bringing it
+    import cloudpickle
+
 __all__ = [
     "BaseSearchCV",
     "HasMethods",
@@ -40,6 +45,7 @@ __all__ = [
     "_safe_split",
     "_warn_or_raise_about_fit_failures",
     "class_weights",
+    "cloudpickle",
     "get_active_backend",
 ]
 
