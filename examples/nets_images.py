@@ -188,7 +188,4 @@ def main():
 
 
 if __name__ == "__main__":
-    # Worker processes send nets back by the name of the module that their classes are in.
-    import nets_images
-
-    nets_images.main()
+    main()

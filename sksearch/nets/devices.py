@@ -90,6 +90,21 @@ def move(net, device):
     net.device = device
 
 
+def pack(net):
+    """Have what skorch keeps for a device pickled with the rest of an initialised network.
+
+    skorch pickles it apart, by `torch.save`, which does not find the classes of a script that is run:
+    ``__main__`` is another module in a worker process.
+    """
+    if not hasattr(net, "unpacked_"):
+        net.unpacked_, net.cuda_dependent_attributes_ = net.cuda_dependent_attributes_, []
+
+
+def unpack(net):
+    """Undo what `pack` did."""
+    net.cuda_dependent_attributes_ = vars(net).pop("unpacked_", net.cuda_dependent_attributes_)
+
+
 def free_memory():
     """Give the memory that no tensor uses any more back to the device."""
     if torch.cuda.is_initialized():

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Subset
 from sksearch._compat import get_active_backend
 from sksearch.execution.environment import Environment
 from sksearch.nets.checks import check_net, check_workers
-from sksearch.nets.devices import check_available, check_devices, claimed, free_memory, move
+from sksearch.nets.devices import check_available, check_devices, claimed, free_memory, move, pack, unpack
 from sksearch.nets.epochs import counter_of, details_of, resumed, with_counter
 from sksearch.nets.finding import nets_of
 from sksearch.nets.interrupts import no_swallowed_interrupts
@@ -97,6 +97,7 @@ class NetEnvironment(Environment):
                     # fails again, and the fit has said so.
                     with suppress(RuntimeError):
                         move(net, "cpu")
+                        pack(net)
 
     def _begin(self, net, device, fit):
         """Parameters of a network that is trained from the start."""
@@ -120,6 +121,7 @@ class NetEnvironment(Environment):
     def _go_on(self, net, device):
         """Parameters of a network that was trained for some epochs; none are left where it ended early."""
         device = net.trained_on_ if device is None else device
+        unpack(net)
         move(net, device)
         counter = counter_of(net)  # there is none, nor an early end, where callbacks are disabled
         return {"device": device} | ({"max_epochs": 0} if counter and counter.ended_early_ else {})

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E402
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -218,3 +220,38 @@ def test_a_plain_search_fails_in_every_fit_without_a_split():
         RandomizedSearchCV(net, {"lr": [0.1]}, n_iter=1, cv=3).fit(X, y)
     with pytest.raises(ValueError, match=r"callback 'EarlyStopping' monitors 'valid_loss'.*train_split="):
         search_over(net).fit(X, y)
+
+
+SCRIPT = """
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from sksearch import BayesSearchCV
+
+
+class Module(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+
+    def forward(self, X):
+        return self.layer(X)
+
+
+if __name__ == "__main__":
+    X = np.random.default_rng(0).standard_normal((60, 4)).astype(np.float32)
+    y = (X[:, 0] > 0).astype(np.int64)
+    settings = {"criterion": torch.nn.CrossEntropyLoss, "max_epochs": 9, "train_split": None, "verbose": 0}
+    net = NeuralNetClassifier(Module, **settings)
+    space = {"lr": (1e-3, 1.0, "log-uniform")}
+    search = BayesSearchCV(net, space, n_iter=4, cv=2, n_jobs=2, resource="max_epochs", random_state=0)
+    print(sorted(set(search.fit(X, y).cv_results_["status"])))
+"""
+
+
+def test_a_module_of_the_script_that_is_run_goes_on_in_worker_processes(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    out = subprocess.run(
+        [sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=300
+    )
+    assert out.stdout.strip() in ("['ok']", "['ok', 'stopped']"), out.stderr[-2000:]
