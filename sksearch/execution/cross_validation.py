@@ -36,7 +36,7 @@ class CrossValidation:
         The arguments of ``_fit_and_score`` that are the same for every fit.
     measure : callable, default=None
         What is to be known of a fit besides its scores: called with the fitted estimator, the training data,
-        the test data, the weights of both, and whether the fit is the search's first, it returns a dict of
+        the test data, the weights of both, and the numbers of the trial and the fold, it returns a dict of
         numbers, arrays and such dicts.
     """
 
@@ -189,7 +189,8 @@ class Fit:
             *_safe_split(estimator, X, y, train),
             *_safe_split(estimator, X, y, test, train),
             *weights,
-            first=self.number == 0 and self.fold == 0,
+            number=self.number,
+            fold=self.fold,
         )
 
     @property

@@ -1,7 +1,9 @@
 """What networks need: loading, schedules, diagnosis. The only place, beside hypergradients, with torch."""
 
 from sksearch.nets.curves import Diagnosis, diagnose, plot_curves
+from sksearch.nets.decay import Decay
 from sksearch.nets.loader import InMemoryLoader
+from sksearch.nets.one_pass import OnePass
 from sksearch.nets.schedule import Schedule
 
-__all__ = ["Diagnosis", "InMemoryLoader", "Schedule", "diagnose", "plot_curves"]
+__all__ = ["Decay", "Diagnosis", "InMemoryLoader", "OnePass", "Schedule", "diagnose", "plot_curves"]
