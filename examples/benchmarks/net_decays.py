@@ -3,7 +3,7 @@
     python examples/benchmarks/net_decays.py --seeds 5
 
 400 digits train a network of 64 hidden units, the other 1,397 test it. 129 weight decays, one for each of 128
-inputs of which 64 are noise and one for all other weights, are searched by GradientSearchCV with 8 candidates;
+inputs, of which 64 are noise, one for all other weights, are searched by GradientSearchCV with 8 candidates,
 the common decay by GridSearchCV with 8 candidates and the same three folds. Then the same without the noise,
 where 65 decays have less to gain. Both winners are refitted three times, from other weights, and their mean
 test log-loss is printed, and its ratio. "cost" is the time of the pass that tunes the decays relative to one
@@ -18,12 +18,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
 import torch
-from skorch import NeuralNetClassifier
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
+from skorch import NeuralNetClassifier
 from torch import nn
 
 from sksearch import GradientSearchCV

@@ -128,10 +128,11 @@ class OnePass(Callback):
 
     def _gradients(self, net):
         """Differentiate the loss of held-out rows by the weights as they are."""
-        Xi, yi = unpack_data(next(self._batches))
         modes = [(module, module.training) for module in net.module_.modules()]
         net.module_.eval()
         try:
+            with torch.random.fork_rng(devices=[]):  # loaders draw a number, which the training would miss
+                Xi, yi = unpack_data(next(self._batches))
             loss = net.get_loss(net.infer(Xi), yi, X=Xi, training=False)
             return torch.autograd.grad(loss, self._callback.parameters(), allow_unused=True)
         finally:

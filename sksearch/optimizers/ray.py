@@ -14,14 +14,14 @@ class RayOptimizer(Optimizer):
     r"""Looks for the best vector among those that differ from a first one in proposed proportions.
 
     The fits of the first point propose vectors :math:`v_k`, each fold its own. Their mean :math:`\bar v` less
-    the point :math:`x` is split into what all elements have in common, a level, and the rest, a direction d. A
-    compass search goes through :math:`x + l + t d`, two numbers, from the level proposed and, since the
+    the point :math:`x` is split into what all elements share, a level l, and the rest, a direction d.
+    A compass search goes through :math:`x + l + t d`, two numbers, from the level proposed and, since the
     proposals of the folds differ,
 
     .. math:: t_0 = \max\Big(0, 1 - \frac{\sum_k |d_k - d|^2}{K (K - 1) \, |d|^2}\Big) ,
 
     the shrinkage of James and Stein: the more the folds agree, the nearer to 1. Where they do not, only the
-    level is searched. The steps of the level are 2 and then 1 in the units of the vector, those of *t* a half
+    level is searched. The steps of the level are 2 and then 1 in the units of the vector, those of t a half
     and a quarter of its first value.
 
     Parameters
