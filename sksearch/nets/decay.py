@@ -95,24 +95,23 @@ class Decay(Callback):
                 f"groups={self.groups!r} makes of this network, got an array of shape {log_decay.shape}."
             )
         self.log_decay_ = torch.as_tensor(log_decay).expand(n_groups).clone()
-        # Pickled nets would hold their weights twice: what is not kept is found again by name.
-        group_of = {id(p): group for group in net.optimizer_.param_groups for p in group["params"]}
-        self._parts = [
-            (parameter, index.to(parameter.device), group_of[id(parameter)])
-            for parameter, index in parts
-            if id(parameter) in group_of
-        ]
+        learned = self._rates(net)
+        self._parts_ = [(p, index.to(p.device)) for p, index in parts if id(p) in learned]
 
     @torch.no_grad()
     def on_batch_end(self, net, training=False, **kwargs):
-        if training:
-            log_decay = self.log_decay_.to(net.device or "cpu")
-            for parameter, index, group in self._parts:
-                factor = torch.exp(-group["lr"] * torch.exp(log_decay))
-                parameter.mul_(factor.to(parameter.dtype)[index])
+        if not training:
+            return
+        self._rate_of_ = self._rates(net)
+        decay, factors = torch.exp(self.log_decay_), {}
+        for parameter, index in self._parts_:
+            key = self._rate_of_[id(parameter)], parameter.dtype, parameter.device
+            if key not in factors:
+                factors[key] = torch.exp(-key[0] * decay).to(parameter.dtype).to(parameter.device)
+            parameter.mul_(factors[key][index])
 
     def on_train_end(self, net, **kwargs):
-        self.__dict__.pop("_parts", None)
+        self._parts_ = self._rate_of_ = None  # or a pickled net would hold its weights twice
 
     def derivative(self, gradients):
         r"""Differentiate a loss by `log_decay`, as far as it depends on it through the last step.
@@ -131,17 +130,20 @@ class Decay(Callback):
         derivative : Tensor of shape (n_groups,)
         """
         derivative = torch.zeros_like(self.log_decay_)
-        for (parameter, index, group), gradient in zip(self._parts, gradients, strict=True):
+        for (parameter, index), gradient in zip(self._parts_, gradients, strict=True):
             if gradient is not None:
                 products = (gradient * parameter.detach()).sum_to_size(index.shape)
-                derivative.index_add_(
-                    0, index.flatten().cpu(), -group["lr"] * products.flatten().cpu().double()
-                )
+                products = products.flatten().cpu().double()
+                derivative.index_add_(0, index.flatten().cpu(), -self._rate_of_[id(parameter)] * products)
         return derivative * torch.exp(self.log_decay_)
 
     def parameters(self):
         """List the tensors that decay; during a training."""
-        return [parameter for parameter, _, _ in self._parts]
+        return [parameter for parameter, _ in self._parts_]
+
+    def _rates(self, net):
+        """Look up the learning rates by parameter; schedules, and states that are loaded, change them."""
+        return {id(p): float(group["lr"]) for group in net.optimizer_.param_groups for p in group["params"]}
 
 
 def _split(module, groups):

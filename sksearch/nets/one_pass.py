@@ -96,35 +96,35 @@ class OnePass(Callback):
 
     def on_train_begin(self, net, **kwargs):
         before = dict(takewhile(lambda item: item[1] is not self, net.callbacks_))
-        self._callback = before.get(self.decay)
-        if not isinstance(self._callback, Decay):
+        self._callback_ = before.get(self.decay)
+        if not isinstance(self._callback_, Decay):
             raise ValueError(
                 f"OnePass needs a callback Decay of the name {self.decay!r} before it; the network has "
                 f"{list(before)}."
             )
-        self._n_batches = self._n_steps = 0
-        self._batches = None
+        self._n_batches_ = self._n_steps_ = 0
+        self._batches_ = None
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
-        if self._batches is not None:
+        if self._batches_ is not None:
             return
         if dataset_valid is None:
             raise ValueError(
                 "OnePass needs held-out rows, and the network has train_split=None; use "
                 "train_split=ValidSplit(0.25)."
             )
-        self._batches = _again_and_again(net, dataset_valid)
+        self._batches_ = _again_and_again(net, dataset_valid)
         n_batches = net.max_epochs * len(net.get_iterator(dataset_train, training=True))
-        self._length = min(_LONGEST_STEP, _REACH / max(1, n_batches // _EVERY))
-        theta = self._callback.log_decay_
-        self._mean, self._square, self._average = (torch.zeros_like(theta) for _ in range(3))
+        self._length_ = min(_LONGEST_STEP, _REACH / max(1, n_batches // _EVERY))
+        theta = self._callback_.log_decay_
+        self._mean_, self._square_, self._average_ = (torch.zeros_like(theta) for _ in range(3))
 
     def on_batch_end(self, net, training=False, **kwargs):
         if not training:
             return
-        self._n_batches += 1
-        if self._n_batches % _EVERY == 0:
-            self._step(self._callback.derivative(self._gradients(net)))
+        self._n_batches_ += 1
+        if self._n_batches_ % _EVERY == 0:
+            self._step(self._callback_.derivative(self._gradients(net)))
 
     def _gradients(self, net):
         """Differentiate the loss of held-out rows by the weights as they are."""
@@ -132,9 +132,9 @@ class OnePass(Callback):
         net.module_.eval()
         try:
             with torch.random.fork_rng(devices=[]):  # loaders draw a number, which the training would miss
-                Xi, yi = unpack_data(next(self._batches))
+                Xi, yi = unpack_data(next(self._batches_))
             loss = net.get_loss(net.infer(Xi), yi, X=Xi, training=False)
-            return torch.autograd.grad(loss, self._callback.parameters(), allow_unused=True)
+            return torch.autograd.grad(loss, self._callback_.parameters(), allow_unused=True)
         finally:
             for module, mode in modes:
                 module.training = mode
@@ -143,20 +143,20 @@ class OnePass(Callback):
         """Take a step of Adam, in place: the decays of the next batches."""
         if not torch.isfinite(derivative).all():  # of a training that diverges; its score will say so
             return
-        self._n_steps += 1
-        self._mean.lerp_(derivative, 1 - _MOMENTUM)
-        self._square.lerp_(derivative**2, 1 - _SQUARES)
-        mean = self._mean / (1 - _MOMENTUM**self._n_steps)
-        square = self._square / (1 - _SQUARES**self._n_steps)
+        self._n_steps_ += 1
+        self._mean_.lerp_(derivative, 1 - _MOMENTUM)
+        self._square_.lerp_(derivative**2, 1 - _SQUARES)
+        mean = self._mean_ / (1 - _MOMENTUM**self._n_steps_)
+        square = self._square_ / (1 - _SQUARES**self._n_steps_)
         scale = torch.maximum(square, square.median()).sqrt() + torch.finfo(square.dtype).tiny
-        theta = self._callback.log_decay_
-        theta.sub_(self._length * mean / scale).clamp_(self.low, self.high)
-        self._average.lerp_(theta, 2 / (self._n_steps + 1))
+        theta = self._callback_.log_decay_
+        theta.sub_(self._length_ * mean / scale).clamp_(self.low, self.high)
+        self._average_.lerp_(theta, 2 / (self._n_steps_ + 1))
 
     def on_train_end(self, net, **kwargs):
-        found = self._average if self._n_steps else self._callback.log_decay_
+        found = self._average_ if self._n_steps_ else self._callback_.log_decay_
         self.log_decay_ = found.numpy().copy()
-        self._callback = self._batches = None
+        self._callback_ = self._batches_ = None
 
 
 def tune_decays(net, name, X, y, low, high):

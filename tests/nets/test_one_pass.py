@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
 # ruff: noqa: E402
+from sklearn.base import clone
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -117,6 +118,16 @@ def test_modes_of_layers_are_left_as_they_are():
     assert np.all(seen)
 
 
+def test_a_net_that_was_tuned_clones_and_pickles():
+    X, y = task()
+    split = ValidSplit(0.25, stratified=True, random_state=0)
+    net = make(("decay", Decay()), ("pass", OnePass()), train_split=split, max_epochs=2).fit(X, y)
+    log_decay = dict(net.callbacks_)["pass"].log_decay_
+    copy = pickle.loads(pickle.dumps(net))
+    np.testing.assert_array_equal(dict(copy.callbacks_)["pass"].log_decay_, log_decay)
+    assert dict(clone(net).fit(X, y).callbacks_)["pass"].log_decay_.shape == log_decay.shape
+
+
 def test_weights_depend_on_nothing_but_the_decays_in_use():
     """The derivatives draw no random numbers, and leave no gradients."""
     X, y = task()
@@ -150,6 +161,16 @@ def test_it_runs_in_worker_processes_and_pickles():
     assert len(np.unique(fitted.cv_results_["params"][1][NAME])) > 5
     copy = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copy.predict(X), fitted.predict(X))
+
+
+def test_a_journal_takes_up_where_it_ended(tmp_path, monkeypatch):
+    X, y = task()
+    settings = {"n_iter": 2, "journal": tmp_path / "search.jsonl", "refit": False}
+    first = search(**settings).fit(X, y)
+    monkeypatch.setattr(Decay, "on_train_begin", None)  # which no training survives
+    again = search(**settings).fit(X, y)
+    assert again.cv_results_["params"] == first.cv_results_["params"]
+    np.testing.assert_array_equal(again.optimizer_.ask(1), first.optimizer_.ask(1))
 
 
 def test_in_a_pipeline():
