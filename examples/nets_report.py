@@ -6,6 +6,7 @@ import time
 
 import torch
 from sklearn.base import clone
+from sklearn.metrics import check_scoring
 from skorch.dataset import ValidSplit
 
 from sksearch.nets import diagnose, plot_curves
@@ -56,7 +57,8 @@ def compare(untuned, searches, train, test, prefix="", plot=None):
     torch.manual_seed(0)
     begin = time.perf_counter()
     print(f"{'':16}{'CV score':>9}{'held out':>10}{'seconds':>9}{'epochs of all fits':>20}")
-    score = untuned.fit(*train).score(*test)
+    scorer = check_scoring(untuned, next(iter(searches.values())).scoring)
+    score = scorer(untuned.fit(*train), *test)
     print(f"{'untuned':16}{'':>9}{score:>10.4f}{time.perf_counter() - begin:>9.1f}", flush=True)
     histories = {"untuned": curves(untuned, prefix, *train)}
     for name, search in searches.items():

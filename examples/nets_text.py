@@ -1,6 +1,6 @@
 """Which page of the Python manual is this from? A Transformer encoder and a GRU, in one search.
 
-    python examples/nets_text.py                         # two to three minutes on two cores
+    python examples/nets_text.py                         # one to three minutes on two cores
     python examples/nets_text.py --plot curves.png
 
 The text is the language reference that comes with Python (``pydoc_data.topics``), in pieces of 16 words.

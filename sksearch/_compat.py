@@ -20,7 +20,12 @@ from sklearn.model_selection._validation import (
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, _num_samples
+from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
+
+try:
+    from joblib.externals import cloudpickle
+except ImportError:  # joblib 1.6 depends on it instead of bringing it
+    import cloudpickle
 
 __all__ = [
     "BaseSearchCV",
@@ -32,6 +37,7 @@ __all__ = [
     "_MultimetricScorer",
     "_PassthroughScorer",
     "_check_method_params",
+    "_check_sample_weight",
     "_fit_and_score",
     "_fit_context",
     "_insert_error_scores",
@@ -39,6 +45,7 @@ __all__ = [
     "_safe_split",
     "_warn_or_raise_about_fit_failures",
     "class_weights",
+    "cloudpickle",
     "get_active_backend",
 ]
 

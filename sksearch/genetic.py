@@ -117,12 +117,12 @@ class GeneticSearchCV(AdaptiveSearchCV):
     ----------
     cv_results_ : dict of str to ndarray
         As in ``GridSearchCV``, in the order of proposal, with more columns: ``status`` ("ok", "failed",
-        "timeout", or "stopped" for a candidate that was dropped), ``n_resources`` (how much of the resource
-        it got; folds, where there is none), ``wall_time`` (seconds of all its fits), ``parents`` (a tuple of
-        rows, empty for candidates of the start, given and random ones) and ``generation`` (0 without parents,
-        else one more than the latest of theirs). With a `resource`, a dropped
-        candidate has NaN for what was not run and ranks after all that were run to their end, and
-        ``partial_test_score`` is the mean score of what was run.
+        "timeout", "oom" where the memory ran out, or "stopped" for a candidate that was dropped),
+        ``n_resources`` (how much of the resource it got; folds, where there is none), ``wall_time`` (seconds
+        of all its fits), ``parents`` (a tuple of rows, empty for candidates of the start, given and random
+        ones) and ``generation`` (0 without parents, else one more than the latest of theirs). With a
+        `resource`, a dropped candidate has NaN for what was not run and ranks after all that were run to
+        their end, and ``partial_test_score`` is the mean score of what was run.
     best_estimator_ : estimator
         The best candidate, refitted on all data. Only with `refit`.
     best_score_ : float

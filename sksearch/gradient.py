@@ -174,7 +174,7 @@ class GradientSearchCV(AdaptiveSearchCV):
     >>> model = make_pipeline(StandardScaler(), FeatureScaler(), Ridge())
     >>> space = {"ridge__alpha": (1e-3, 1e4, "log-uniform"), "featurescaler__scale": Vector(10, -6, 6)}
     >>> search = GradientSearchCV(model, space, n_iter=12, scoring="neg_mean_squared_error").fit(X, y)
-    >>> search.best_score_ > search.cv_results_["mean_test_score"][0]
+    >>> bool(search.best_score_ > search.cv_results_["mean_test_score"][0])
     True
     """
 

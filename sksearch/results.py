@@ -1,5 +1,7 @@
 """From trials to the columns of ``cv_results_``."""
 
+from numbers import Real
+
 import numpy as np
 
 
@@ -35,6 +37,7 @@ def tabulate(trials, resource, n_splits, metric):
         folds = trial.folds
         counts = [trial.failed or resource.finished(trial, fold) for fold in range(n_splits)]
         table += [folds.get(fold, nothing) if counts[fold] else nothing for fold in range(n_splits)]
+    table = [{name: value for name, value in row.items() if name != "details"} for row in table]
     columns = {
         "status": np.array([trial.status(metric) for trial in trials], dtype=object),
         "n_resources": np.array([resource.amounts[step] for step in steps]),
@@ -43,7 +46,25 @@ def tabulate(trials, resource, n_splits, metric):
     if resource.n_steps > 1:
         scores = [trial.value(metric) for trial in trials]
         columns["partial_test_score"] = np.where(np.isfinite(scores), scores, np.nan)
-    return params, table, columns
+    return params, table, columns | _detail_columns(trials, n_splits)
+
+
+def _detail_columns(trials, n_splits):
+    """Arrange what fits returned beside scores and times: a column per fold, and the mean of numbers."""
+    details = [{fold: r.get("details", {}) for fold, r in trial.folds.items()} for trial in trials]
+    names = dict.fromkeys(name for folds in details for values in folds.values() for name in values)
+    columns = {}
+    for name in names:
+        values = [[folds.get(fold, {}).get(name) for folds in details] for fold in range(n_splits)]
+        numbers = all(isinstance(value, Real | None) for column in values for value in column)
+        for fold, column in enumerate(values):
+            # Not np.array: lists of equal length would become a table.
+            columns[f"split{fold}_{name}"] = np.empty(len(trials), float if numbers else object)
+            columns[f"split{fold}_{name}"][:] = column
+        if numbers:
+            table = np.ma.masked_invalid([columns[f"split{fold}_{name}"] for fold in range(n_splits)])
+            columns[f"mean_{name}"] = table.mean(axis=0).filled(np.nan)
+    return columns
 
 
 def _blank(result):

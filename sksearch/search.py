@@ -28,11 +28,13 @@ from sksearch._compat import (
 )
 from sksearch._messages import check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
+from sksearch.execution.environment import environment_for
 from sksearch.execution.journal import identity_of
 from sksearch.objectives import ObjectivesMixin
 from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
+from sksearch.space.identity import plain
 from sksearch.study import Study
 from sksearch.winner import WinnerMixin
 
@@ -196,6 +198,9 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
         space = self._make_space()
+        environment = environment_for(self.estimator, space)
+        environment.check(self.estimator, space, X, y)
+        check_names(space, self.estimator)
         initial = self._initial_params(space)
 
         weight = params.get("sample_weight")
@@ -219,7 +224,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         )
         cross_validation = CrossValidation(
             base_estimator,
-            X,
+            environment.rows(X),
             y,
             splits,
             resource,
@@ -236,6 +241,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 "error_score": self.error_score,
                 "verbose": self.verbose,
             },
+            environment,
             self._make_measure(space, scorers),
         )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
@@ -244,6 +250,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             identity = identity_of(cross_validation, space.branches)
             journal = Journal(self.journal, identity, details={"seed": int(seed)})
             seed = journal.details["seed"] if self.random_state is None else seed
+        cross_validation.seed = int(seed)
         study = self._make_study(space, initial, resource, np.random.default_rng(seed), deadline, journal)
 
         # -- search
@@ -281,7 +288,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         self._set_front(results)
         self._select(results)
         if self.refit:
-            self._refit(base_estimator, X, y, routed.estimator.fit, callbacks)
+            self._refit(cross_validation, X, routed.estimator.fit)
         callbacks.end()
         return self
 
@@ -296,9 +303,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
     def _make_space(self):
         notations = self.param_distributions
-        space = Space(default_space(self.estimator) if notations is None else notations)
-        check_names(space, self.estimator)
-        return space
+        return Space(default_space(self.estimator) if notations is None else notations)
 
     def _initial_params(self, space):
         """List the settings to try first."""
@@ -312,7 +317,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             if not isinstance(params, dict) or params not in space:
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
-            initial.append(params)
+            initial.append({name: plain(value) for name, value in params.items()})
         return initial
 
     def _freeze_splits(self, X, y, split_params):
@@ -394,10 +399,11 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             f"{errors[0]}"
         )
 
-    def _refit(self, base_estimator, X, y, fit_params, callbacks):
+    def _refit(self, cross_validation, X, fit_params):
         # Values are cloned too: they can be estimators, which the caller's space must not share.
-        best = clone(base_estimator).set_params(**clone(self.best_params_, safe=False))
-        with callbacks.refit(best):
+        best = clone(cross_validation.estimator).set_params(**clone(self.best_params_, safe=False))
+        environment, y = cross_validation.environment, cross_validation.y
+        with cross_validation.callbacks.refit(best), environment.around_refit(cross_validation.seed, best):
             start = time.time()
             if y is not None:
                 best.fit(X, y, **fit_params)

@@ -91,7 +91,7 @@ class Study:
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
         if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
             return None
-        if (trial := self._contender() or self._new()) is None:
+        if (trial := self._contender() or self._new() or self._contender(last=True)) is None:
             return None
         trial.running = True
         self._waiting.pop(trial.number, None)
@@ -102,8 +102,11 @@ class Study:
     def _out_of_time(self):
         return time.monotonic() > self._deadline
 
-    def _contender(self):
-        """Of the trials that wait, return the most promising if it has a chance to be the best."""
+    def _contender(self, last=False):
+        """Of the trials that wait, return the most promising if it has a chance to be the best.
+
+        With `last`, when no other is left to begin, nothing is better than to run what will probably win.
+        """
         waiting = list(self._waiting.values())
         if not waiting:
             return None
@@ -111,11 +114,15 @@ class Study:
             return waiting[0]
         rows = self._table()
         chances = racing.chances(*self._resource.forecast(rows), self._best)
-        goes_on = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
-        chances = dict(zip(self._rows, np.where(goes_on, chances, -1.0), strict=True))
-        for trial in waiting:
-            if chances[trial.number] < 0:
-                trial.models.clear()  # of all that were ever dropped, they could fill the memory
+        worthy = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
+        room = self._resource.have_room(rows, np.array([number in self._waiting for number in self._rows]))
+        room |= last & (chances >= 0.5)
+        chances = dict(zip(self._rows, np.where(worthy & room, chances, -1.0), strict=True))
+        for number, is_worthy in zip(self._rows, worthy, strict=True):
+            if not is_worthy and number in self._waiting:
+                self._waiting[
+                    number
+                ].models.clear()  # of all that were ever dropped, they could fill the memory
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
 

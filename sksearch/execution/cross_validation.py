@@ -1,13 +1,14 @@
 """What is run for a trial: one fit and its scores per fold."""
 
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from traceback import format_exc
 
 from sklearn.base import clone
 
 from sksearch._compat import _check_method_params, _fit_and_score, _MultimetricScorer, _safe_split
+from sksearch.execution.environment import Environment
 from sksearch.execution.front import fit_fronts, n_front_steps
 from sksearch.execution.iterations import Continuation
 
@@ -34,13 +35,22 @@ class CrossValidation:
         Told of every fit.
     options : dict
         The arguments of ``_fit_and_score`` that are the same for every fit.
+    environment : Environment
+        What is done around every fit.
     measure : callable, default=None
         What is to be known of a fit besides its scores: called with the fitted estimator, the training data,
         the test data, the weights of both, and the numbers of the trial and the fold, it returns a dict of
         numbers, arrays and such dicts.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of the search, for fits that draw random numbers from global generators.
     """
 
-    def __init__(self, estimator, X, y, splits, resource, tuned, callbacks, options, measure=None):
+    def __init__(
+        self, estimator, X, y, splits, resource, tuned, callbacks, options, environment, measure=None
+    ):
         self.estimator = estimator
         self.X, self.y = X, y
         self.splits = splits
@@ -48,7 +58,9 @@ class CrossValidation:
         self.tuned = tuned
         self.callbacks = callbacks
         self.options = options
+        self.environment = environment
         self.measure = measure
+        self.seed = 0
         self._fronts = {}
 
     def prepare(self, workers):
@@ -114,7 +126,16 @@ class CrossValidation:
         shared = self._shared(self.resource.rows(train, fold, step), test)
         if fold in self._fronts:
             shared |= {"X": None, "front": self._fronts[fold]}
-        return Fit(trial.number, fold, arguments, shared, continuation, self.measure)
+        return Fit(
+            trial.number,
+            fold,
+            arguments,
+            shared,
+            continuation,
+            self.environment,
+            (self.seed, trial.number, fold),
+            self.measure,
+        )
 
     def _shared(self, train, test):
         large = {name: self.options[name] for name in _LARGE_OPTIONS}
@@ -136,6 +157,10 @@ class Fit:
         pipeline. They are not pickled with the fit, so that who sends it can send them once.
     continuation : Continuation or None
         How many iterations to run, where these are the resource.
+    environment : Environment
+        What is done around the fit.
+    seed : tuple of int
+        Of the search, with trial and fold.
     measure : callable or None
         See `CrossValidation`.
     """
@@ -144,7 +169,9 @@ class Fit:
     fold: int
     arguments: dict
     shared: dict
-    continuation: Continuation | None = None
+    continuation: Continuation | None
+    environment: Environment
+    seed: tuple
     measure: object = None
 
     def __getstate__(self):
@@ -155,28 +182,33 @@ class Fit:
         start = time.perf_counter()
         arguments = self.arguments | self.shared
         estimator, front = arguments["estimator"], arguments.pop("front", None)
-        going_on = nullcontext()
-        try:
-            # scikit-learn sets parameters outside its guard: a value that is refused would end the search.
-            estimator.set_params(**clone(arguments["parameters"], safe=False))
-            if self.continuation is not None:
-                arguments["parameters"] = arguments["parameters"] | self.continuation.parameters(estimator)
-                going_on = self.continuation.going_on(estimator)
-            if front is not None:
-                arguments["estimator"] = front.replace(estimator)
-                arguments["X"] = front.row_numbers
-        except Exception:
-            if self.raises:
-                raise
-            return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
-        with going_on:
+        with ExitStack() as stack:
+            try:
+                # scikit-learn sets parameters outside its guard: a refused value would end the search.
+                estimator.set_params(**clone(arguments["parameters"], safe=False))
+                more, details = stack.enter_context(self.environment.around(self, estimator))
+                if self.continuation is not None:
+                    more = self.continuation.parameters(estimator) | more
+                    stack.enter_context(self.continuation.going_on(estimator))
+                arguments["parameters"] = arguments["parameters"] | more
+                if front is not None:
+                    arguments["estimator"] = front.replace(estimator)
+                    arguments["X"] = front.row_numbers
+            except Exception:
+                if self.raises:
+                    raise
+                return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
             result = _fit_and_score(**arguments)
-        if self.measure is not None and result["fit_error"] is None:
-            result["measured"] = self._measure(**arguments)
+            if self.measure is not None and result["fit_error"] is None:
+                result["measured"] = self._measure(**arguments)
+            if front is not None:
+                front.put_back(estimator, arguments["estimator"])
         if "estimator" in result:
             result["estimator"] = estimator
             if self.continuation is None or not self.continuation.possible(estimator):
                 del result["estimator"]
+        if details:
+            result["details"] = details
         return self.number, self.fold, result, time.perf_counter() - start
 
     def _measure(self, estimator, X, y, train, test, fit_params, score_params, **_):

@@ -107,6 +107,10 @@ class Front:
         name = pipeline.steps[0][0]
         return Pipeline([(name, _Recall(self)), *pipeline.steps[self.n_steps :]], verbose=pipeline.verbose)
 
+    def put_back(self, pipeline, replaced):
+        """Give a pipeline the fitted steps of its replacement, which may be others: steps can be tuned."""
+        pipeline.steps[self.n_steps :] = replaced.steps[1:]
+
 
 class _Recall(BaseEstimator):
     """A transformer of row numbers, which knows the answers."""

@@ -240,6 +240,8 @@ def _to_json(result):
             return {name: plain(item) for name, item in value.items()}
         if np.ndim(value):
             return [plain(item) for item in value]
+        if isinstance(value, int):
+            return value
         # JSON has no NaN and no infinity.
         return float(value) if np.isfinite(value) else str(float(value))
 
@@ -252,6 +254,15 @@ def _from_json(name, value):
             return {key: numbers(item) for key, item in value.items()}
         return np.array(value, float) if isinstance(value, list) else float(value)
 
+    def as_written(value):
+        if isinstance(value, dict):
+            return {key: as_written(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [as_written(item) for item in value]
+        return float(value) if isinstance(value, str) else value
+
     if name == "fit_error":
         return value
+    if name == "details":
+        return as_written(value)
     return int(value) if name == "n_test_samples" else numbers(value)

@@ -61,6 +61,30 @@ def among_best(values, factor):
     return better < np.ceil(np.isfinite(rungs).sum(axis=0) / factor)
 
 
+def have_room(values, waiting, factor):
+    """Say which trials may go on without more than ``1 / factor`` of all that got as far doing so.
+
+    An optimizer that learns proposes better and better candidates: when it comes, almost each is among the
+    best so far. Who waits gets its turn when others have come that are not better.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, n_rungs)
+        NaN for rungs that were not reached.
+    waiting : ndarray of bool, shape (n,)
+        Whether a trial waits; the others run their next rung, or have run all.
+    factor : float
+
+    Returns
+    -------
+    room : ndarray of bool, shape (n,)
+    """
+    reached = np.isfinite(values).sum(axis=1) - 1
+    began = reached + ~waiting
+    room = {rung: (began > rung).sum() < np.ceil((reached >= rung).sum() / factor) for rung in set(reached)}
+    return np.array([room[rung] for rung in reached], dtype=bool)
+
+
 def forecast_from_folds(scores):
     """Forecast the mean over all folds from some of them.
 

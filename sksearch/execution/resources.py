@@ -75,6 +75,10 @@ class AllAtOnce:
         """Say which trials, by their rows, are good enough among those that got as far."""
         return np.full(len(rows), True)
 
+    def have_room(self, rows, waiting):
+        """Say which trials may go on, given which of them wait and which do so already."""
+        return np.full(len(rows), True)
+
 
 class Folds(AllAtOnce):
     """Folds one by one, after the first `min_resources` together."""
@@ -117,6 +121,9 @@ class Rungs(AllAtOnce):
 
     def among_best(self, rows):
         return racing.among_best(rows, self._factor)
+
+    def have_room(self, rows, waiting):
+        return racing.have_room(rows, waiting, self._factor)
 
 
 class Samples(Rungs):

@@ -22,29 +22,39 @@ class Rounds(Executor):
         Seconds for one fit and its scoring. A candidate that takes longer in one fold is a row with status
         "timeout". Code that Python can not interrupt is ended with its worker process, which takes
         ``n_jobs > 1``.
+    devices : list of str, default=None
+        For networks: where to run them, such as ``["cuda:0", "cuda:1"]``. Each fit that is running has an
+        entry to itself; list a device twice to run two fits on it. With ``n_jobs=None`` as many fits run as
+        there are entries. None leaves every network on the device that it names itself.
 
     Examples
     --------
     >>> from sksearch.execution import Rounds
     >>> Rounds(n_points=8)
-    Rounds(n_points=8, fit_timeout=None)
+    Rounds(n_points=8, fit_timeout=None, devices=None)
     """
 
-    def __init__(self, n_points="auto", fit_timeout=None):
+    def __init__(self, n_points="auto", fit_timeout=None, devices=None):
         self.n_points = n_points
         self.fit_timeout = fit_timeout
+        self.devices = devices
 
     def __repr__(self):
-        return f"Rounds(n_points={self.n_points!r}, fit_timeout={self.fit_timeout!r})"
+        return (
+            f"Rounds(n_points={self.n_points!r}, fit_timeout={self.fit_timeout!r}, devices={self.devices!r})"
+        )
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         n_points = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
-        if n_points == "auto":
-            n_points = _fill_workers(effective_n_jobs(n_jobs), cross_validation.resource.n_fits_per_step)
-        options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
-        self._run(study, cross_validation, options, n_points, at_once=False)
+        environment, estimator = cross_validation.environment, cross_validation.estimator
+        with environment.open(estimator, n_jobs, self.devices) as n_jobs:
+            if n_points == "auto":
+                n_fits = cross_validation.resource.n_fits_per_step
+                n_points = _fill_workers(effective_n_jobs(n_jobs), n_fits)
+            options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
+            self._run(study, cross_validation, options, n_points, at_once=False)
 
 
 def _fill_workers(n_workers, n_fits):

@@ -17,22 +17,27 @@ class Stream(Executor):
     ----------
     fit_timeout : float, default=None
         As in :class:`Rounds`.
+    devices : list of str, default=None
+        As in :class:`Rounds`.
 
     Examples
     --------
     >>> from sksearch.execution import Stream
     >>> Stream(fit_timeout=60)
-    Stream(fit_timeout=60)
+    Stream(fit_timeout=60, devices=None)
     """
 
-    def __init__(self, fit_timeout=None):
+    def __init__(self, fit_timeout=None, devices=None):
         self.fit_timeout = fit_timeout
+        self.devices = devices
 
     def __repr__(self):
-        return f"Stream(fit_timeout={self.fit_timeout!r})"
+        return f"Stream(fit_timeout={self.fit_timeout!r}, devices={self.devices!r})"
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        # One fit ahead for each worker, whatever `pre_dispatch`: none waits for the next proposal, and
-        # proposals know as many results as they can.
-        options = {"n_jobs": n_jobs, "pre_dispatch": "2*n_jobs", "fit_timeout": self.fit_timeout}
-        self._run(study, cross_validation, options | {"one_by_one": True}, np.inf, at_once=True)
+        environment, estimator = cross_validation.environment, cross_validation.estimator
+        with environment.open(estimator, n_jobs, self.devices) as n_jobs:
+            # One fit ahead for each worker, whatever `pre_dispatch`: none waits for the next proposal, and
+            # proposals know as many results as they can.
+            options = {"n_jobs": n_jobs, "pre_dispatch": "2*n_jobs", "fit_timeout": self.fit_timeout}
+            self._run(study, cross_validation, options | {"one_by_one": True}, np.inf, at_once=True)

@@ -1,11 +1,17 @@
 """A trial: one candidate and what is known of it."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 # Objectives that are no scores, and where a result of ``_fit_and_score`` has them; less is better.
 TIMES = {"-mean_fit_time": "fit_time", "-mean_score_time": "score_time"}
+
+# How a traceback ends that says so: MemoryError, NumPy's own, torch's for GPUs and for the CPU.
+_OUT_OF_MEMORY = re.compile(
+    r"^[\w.]*(MemoryError\b|RuntimeError: .*(can't allocate memory|STATUS_ALLOC_FAILED))", re.MULTILINE
+)
 
 
 @dataclass(eq=False)
@@ -113,9 +119,12 @@ class Trial:
         return {fold: result["measured"] for fold, result in results.items() if result.get("measured")}
 
     def status(self, metric=None):
-        """Return "ok", "failed", "timeout", or "stopped" for one that was dropped before its end."""
+        """Return "ok", "failed", "timeout", "oom" (memory), or "stopped" for one that was dropped early."""
         if self.timed_out:
             return "timeout"
+        errors = [result["fit_error"] for step in self.steps for result in step.values()]
+        if any(error is not None and _OUT_OF_MEMORY.search(error) for error in errors):
+            return "oom"
         if not np.isfinite(self.value(metric)).all():
             return "failed"
         return "ok" if self.complete else "stopped"

@@ -179,12 +179,10 @@ class QDAModel(NormalModel):
     def normals(self, estimator, X, weights):
         normals = []
         for k, (prior, w) in enumerate(zip(estimator.priors_, weights.T, strict=True)):
-            S = _covariance(X, w)
             if getattr(estimator, "solver", "svd") == "svd":
-                S *= _unbiased(estimator, k, np.count_nonzero(w), S)
-                covariance = Regularized("reg_param", estimator.reg_param, S)
+                covariance = Regularized("reg_param", estimator.reg_param, _unregularized(estimator, k))
             else:
-                covariance = Shrunk("shrinkage", _shrinkage(estimator), S)
+                covariance = Shrunk("shrinkage", _shrinkage(estimator), _covariance(X, w))
             normals.append(Normal(prior, w @ X, covariance))
         return normals
 
@@ -220,16 +218,15 @@ def _shrinkage(estimator):
     return 0.0 if estimator.shrinkage is None else float(estimator.shrinkage)
 
 
-def _unbiased(estimator, k, n_samples, S):
-    """Return by what the estimator multiplies S: n / (n - 1) before scikit-learn 1.8, and 1 since."""
-    total = estimator.scalings_[k].sum()
-    if len(estimator.scalings_[k]) < len(S):
-        raise NotDifferentiable("A class has fewer samples than features; use another model.")
-    by_factor = [
-        abs((1 - estimator.reg_param) * factor * np.trace(S) + estimator.reg_param * len(S) - total)
-        for factor in (1.0, n_samples / (n_samples - 1))
-    ]
-    return 1.0 if by_factor[0] <= by_factor[1] else n_samples / (n_samples - 1)
+def _unregularized(estimator, k):
+    """Return the covariance of a class before it was regularised; releases scale it in different ways."""
+    scalings, rotation, amount = estimator.scalings_[k], estimator.rotations_[k], estimator.reg_param
+    if len(scalings) < len(rotation) or amount == 1:
+        raise NotDifferentiable(
+            f"The covariance of a class is unknown with reg_param={amount} or fewer samples than features; "
+            "lower reg_param."
+        )
+    return (rotation * ((scalings - amount) / (1 - amount))) @ rotation.T
 
 
 MODELS = {

@@ -7,8 +7,8 @@ from scipy.sparse import diags, issparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_sample_weight
 
+from sksearch._compat import _check_sample_weight
 from sksearch.hypergradients.errors import NotDifferentiable
 from sksearch.hypergradients.links import Identity, Softmax
 from sksearch.hypergradients.losses import ValidationLoss

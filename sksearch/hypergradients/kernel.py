@@ -53,23 +53,21 @@ class Kernel:
             return np.tanh(self.gamma * S + self.coef0)
         return np.exp(-self.gamma * S)
 
-    def by_argument(self, S):
-        """Return the derivative of phi with respect to gamma * S; to S, for the linear kernel."""
+    def by_argument(self, S, K):
+        """Return the derivative of K = phi(S) with respect to gamma * S; to S, for the linear kernel."""
         if self.name == "linear":
             return np.ones_like(S)
         if self.name == "poly":
             return self.degree * (self.gamma * S + self.coef0) ** (self.degree - 1)
-        if self.name == "sigmoid":
-            return 1 - self.value(S) ** 2
-        return -self.value(S)
+        return 1 - K**2 if self.name == "sigmoid" else -K
 
     def by_gamma(self, S, M):
-        """Return sum_ik M_ik dphi(S_ik)/dgamma."""
-        return 0.0 if self.name == "linear" else (M * self.by_argument(S) * S).sum()
+        """Return the derivative of a sum over pairs, where M is its derivative by the argument of phi."""
+        return 0.0 if self.name == "linear" else (M * S).sum()
 
-    def by_scale(self, X, Z, S, M):
-        """Return sum_ik M_ik dphi(S_ik)/dt_j, where column j of X and Z is multiplied by exp(t_j)."""
-        M = M * self.by_argument(S) * (1 if self.name == "linear" else self.gamma)
+    def by_scale(self, X, Z, M):
+        """Return the same with respect to t_j, where column j of X and Z is multiplied by exp(t_j)."""
+        M = M if self.name == "linear" else self.gamma * M
         if self.name == "laplacian":
             columns = ((_dense(X[:, [j]]), _dense(Z[:, [j]])) for j in range(X.shape[1]))
             return np.array([(M * np.abs(x - z.T)).sum() for x, z in columns])
@@ -137,21 +135,26 @@ class KernelSolution(Solution):
         return self.kernel.value(self.kernel.similarity(X, self.X)) @ self.coefficients + self.intercept
 
     def gradient(self, X, slope, names):
-        kernel, own = self.kernel, self.kernel.similarity(self.X, self.X)
-        across = kernel.similarity(X, self.X)
-        V, found = self.adjoint(kernel.value(across).T @ slope, slope)
-        pairs = [  # samples, similarities, and what their kernel is multiplied with in dL
-            (X, across, slope @ self.coefficients.T),
-            (self.X, own, -V @ self.coefficients.T),
-        ]
-        gamma = scale = 0.0
+        kernel = self.kernel
+        S = kernel.similarity(X, self.X)
+        K = kernel.value(S)
+        V, found = self.adjoint(K.T @ slope, slope)
         if "gamma" in names or SCALE in names:
-            gamma = sum(kernel.by_gamma(S, M) for _, S, M in pairs)
-        if SCALE in names:
-            scale = sum(kernel.by_scale(X, self.X, S, M) for X, S, M in pairs)
-            scale = scale + gamma * self.gamma_by_scale()
-        found |= {"gamma": float(gamma), SCALE: scale}
+            found |= self._by_kernel(X, S, K, slope, V, SCALE in names)
         return {name: found[name] for name in names}
+
+    def _by_kernel(self, X, S, K, slope, V, scaled):
+        """Return the derivatives with respect to gamma and, perhaps, scales."""
+        kernel = self.kernel
+        across = slope @ self.coefficients.T * kernel.by_argument(S, K)
+        gamma = kernel.by_gamma(S, across)
+        scale = kernel.by_scale(X, self.X, across) if scaled else 0.0
+        S = kernel.similarity(self.X, self.X)
+        own = -V @ self.coefficients.T * kernel.by_argument(S, kernel.value(S))
+        gamma += kernel.by_gamma(S, own)
+        if scaled:
+            scale = scale + kernel.by_scale(self.X, self.X, own) + gamma * self.gamma_by_scale()
+        return {"gamma": float(gamma), SCALE: scale}
 
 
 # -- kernel ridge regression ------------------------------------------------------------------------

@@ -3,8 +3,7 @@
 A loss is a function ``(y, prediction, weights) -> (loss, gradient)`` of arrays of shape (n_samples,
 n_outputs), with weights of shape (n_samples, 1) that sum to 1. Where the scoring itself can be
 differentiated, the loss is minus the score; or 1 minus the score, of a share that is explained, so that no
-loss is negative. For everything else there is a proxy: what such a model would be
-trained with.
+loss is negative. For everything else there is a proxy: what such a model would be trained with.
 """
 
 from functools import partial
@@ -13,9 +12,8 @@ import numpy as np
 from scipy.special import xlogy
 from sklearn.base import is_classifier
 from sklearn.metrics import d2_absolute_error_score, get_scorer, r2_score
-from sklearn.utils.validation import _check_sample_weight
 
-from sksearch._compat import _BaseScorer, _PassthroughScorer
+from sksearch._compat import _BaseScorer, _check_sample_weight, _PassthroughScorer
 from sksearch.hypergradients.errors import NotDifferentiable
 
 # -- errors of one prediction: (y, prediction) -> value, derivative ---------------------------------
@@ -198,7 +196,7 @@ class ValidationLoss:
 
         Parameters
         ----------
-        link : Identity, Exponential, Sigmoid, Softmax or OneVsRest
+        link : Identity, Exponential, Sigmoid, Softmax, OneVsRest or Margin
             What becomes of raw predictions.
         raw : ndarray of shape (n_samples, n_outputs)
             Raw predictions.
@@ -260,6 +258,9 @@ def _of_scorer(scorer, probabilistic, classifies):
         return None
     function, options = scorer._score_func, dict(scorer._kwargs)
     if not function.__module__.startswith("sklearn.metrics"):
+        return None
+    response = "predict_proba" if classifies else "predict"
+    if response not in np.atleast_1d(scorer._response_method):
         return None
     table = (_PROBABILITY_LOSSES if probabilistic else {}) if classifies else _LOSSES
     positive, loss = table.get(function.__name__, (None, None))

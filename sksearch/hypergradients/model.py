@@ -40,7 +40,7 @@ class Model(ABC):
         if "tol" in given:
             params["tol"] = 1e-4 * estimator.tol
         if given.get("max_iter", -1) not in (None, -1):
-            params["max_iter"] = 10 * estimator.max_iter
+            params["max_iter"] = 2 * estimator.max_iter
         return params
 
     @abstractmethod

@@ -76,9 +76,11 @@ class Machine:
     """
 
     def __init__(self, box, K):
+        self.box, self._n_samples = box, len(K)
+        self._samples, self._rows = np.unique(box.rows, return_inverse=True)
+        self._K = K[np.ix_(self._samples, self._samples)]
         # So that a linear kernel of many samples is not singular.
-        self._K = K + np.eye(len(K)) * _JITTER * np.trace(K) / len(K)
-        self.box = box
+        self._K[np.diag_indices_from(self._K)] += _JITTER * np.trace(self._K) / len(self._K)
         sign, bound = np.sign(box.bound), np.abs(box.bound)
         size = np.minimum(sign * box.start, bound)
         at_zero, at_bound = size <= 0, size >= bound * (1 - 1e-9)
@@ -95,7 +97,7 @@ class Machine:
                 continue
             size = goal
             # Positive where a coefficient should be larger in absolute value.
-            lacking = sign * (box.target - self._K[box.rows] @ self.coefficients - self.intercept)
+            lacking = sign * (box.target - self._K[self._rows] @ self._sums(self._values) - self.intercept)
             enters = (at_zero & (lacking > _VIOLATION)) | (at_bound & (lacking < -_VIOLATION))
             if not enters.any():
                 return
@@ -107,13 +109,12 @@ class Machine:
         box, free = self.box, self.free
         if not free.any():
             raise NotDifferentiable("No support vector is free: the fit has no derivative here.")
-        rows, n_free = box.rows[free], free.sum()
+        rows, n_free = self._rows[free], free.sum()
         matrix = np.ones((n_free + 1, n_free + 1))
         matrix[:n_free, :n_free] = self._K[np.ix_(rows, rows)]
         matrix[n_free, n_free] = 0
         values = np.where(self._at_bound, box.bound, 0)
-        fixed = np.bincount(box.rows, values, minlength=len(self._K))
-        right = np.append(box.target[free] - self._K[rows] @ fixed, -values.sum())
+        right = np.append(box.target[free] - self._K[rows] @ self._sums(values), -values.sum())
         with warnings.catch_warnings():
             warnings.simplefilter("error", linalg.LinAlgWarning)
             try:
@@ -124,8 +125,21 @@ class Machine:
                 ) from error
         solution = linalg.lu_solve(self._factor, right)
         values[free], self.intercept = solution[:n_free], solution[n_free]
-        self.coefficients = np.bincount(box.rows, values, minlength=len(self._K))
+        self._values = values
         return np.sign(box.bound) * values
+
+    def _sums(self, values):
+        """Return the sum of values by sample of the machine."""
+        return np.bincount(self._rows, values, minlength=len(self._K))
+
+    def _scatter(self, values):
+        """Return the sum of values by sample of all machines."""
+        return np.bincount(self.box.rows, values, minlength=self._n_samples)
+
+    @property
+    def coefficients(self):
+        """The coefficient of each sample."""
+        return self._scatter(self._values)
 
     def adjoint(self, pulled, total, C):
         """Solve the transposed system.
@@ -146,12 +160,13 @@ class Machine:
         by_C, by_epsilon : float
             Derivatives of the loss.
         """
-        free, rows = self.free, self.box.rows
-        *v_free, shift = linalg.lu_solve(self._factor, np.append(pulled[rows[free]], total))
-        v = np.bincount(rows[free], v_free, minlength=len(self._K))
-        bound = np.bincount(rows, self.box.bound * self._at_bound, minlength=len(self._K))
-        by_C = bound @ (pulled - self._K @ v - shift) / C
-        return v, by_C, v_free @ self.box.by_epsilon[free]
+        free, pulled = self.free, pulled[self.box.rows]
+        *v_free, shift = linalg.lu_solve(self._factor, np.append(pulled[free], total))
+        v = np.zeros(len(free))
+        v[free] = v_free
+        bound = self.box.bound * self._at_bound
+        by_C = bound @ (pulled - self._K[self._rows] @ self._sums(v) - shift) / C
+        return self._scatter(v), by_C, v @ self.box.by_epsilon
 
 
 class SVMSolution(KernelSolution):

@@ -2,8 +2,19 @@
 
 from sksearch.nets.curves import Diagnosis, diagnose, plot_curves
 from sksearch.nets.decay import Decay
+from sksearch.nets.epochs import KeepHistory, without_split
 from sksearch.nets.loader import InMemoryLoader
 from sksearch.nets.one_pass import OnePass
 from sksearch.nets.schedule import Schedule
 
-__all__ = ["Decay", "Diagnosis", "InMemoryLoader", "OnePass", "Schedule", "diagnose", "plot_curves"]
+__all__ = [
+    "Decay",
+    "Diagnosis",
+    "InMemoryLoader",
+    "KeepHistory",
+    "OnePass",
+    "Schedule",
+    "diagnose",
+    "plot_curves",
+    "without_split",
+]

@@ -204,6 +204,7 @@ def plot_curves(histories, ax=None):
                 epochs = np.arange(1, len(losses) + 1)
                 ax.plot(epochs, losses, style, color=f"C{number}", label=f"{label} {name}".strip())
     ax.set(xlabel="epoch", ylabel="loss")
+    ax.locator_params(axis="x", integer=True)
     if all((line.get_ydata() > 0).all() for line in ax.lines):
         ax.set_yscale("log")
     ax.legend(frameon=False, fontsize=8)

@@ -10,9 +10,9 @@ _LEAST_BANDWIDTH = 0.05
 _REDRAWN = 0.2
 
 
-def better_rows(values, share=_GOOD):
-    """Rows of that share of the values that is best, at least two where there are, best first."""
-    k = max(2, int(np.ceil(share * np.isfinite(values).sum())))
+def better_rows(values):
+    """Rows of the best quarter of the values, at least two where there are, best first."""
+    k = max(2, int(np.ceil(_GOOD * np.isfinite(values).sum())))
     return np.argsort(-values, kind="stable")[:k]
 
 

@@ -217,7 +217,7 @@ class DescentOptimizer(Optimizer):
         if not arm.n_free:
             return
         if (few := arm.without_vectors(start)) is not None:
-            self._go_down(few, start, _N_STEPS_OF_ARM)
+            self._go_down(few, start, most)
             start = self._best_of([point for point in self.points if few.holds(point)])
         self._go_down(arm, start, most)
 
@@ -256,18 +256,21 @@ class DescentOptimizer(Optimizer):
         self._values([point])
         return self.values[self._told[self.space.key(point)]]
 
+    def _usable(self, point):
+        """Whether a point has what others have: a value, and a loss where any loss was measured."""
+        return np.isfinite(self._value(point)) and (not self._notes or self.space.key(point) in self._notes)
+
     def _loss(self, point):
         """What is minimised: the loss that was measured with derivatives, else the negative value."""
-        value = self._value(point)
-        if not np.isfinite(value):
-            # A failure is worse than everything that is known, by a finite amount for the line search.
-            known = [self._loss(p) for p, v in zip(self.points, self.values, strict=True) if np.isfinite(v)]
+        if not self._usable(point):
+            # Worse than everything that is known, by a finite amount for the line search.
+            known = [self._loss(other) for other in self.points if self._usable(other)]
             return max(known, default=0.0) + np.ptp(known or [0.0]) + 1.0
-        return self._notes.get(self.space.key(point), (-value,))[0]
+        return self._notes.get(self.space.key(point), (-self._value(point),))[0]
 
     def _slope(self, arm, point):
         """Derivatives of the loss by the free coordinates of an arm, by finite differences where need be."""
-        if not np.isfinite(self._value(point)):
+        if not self._usable(point):
             return np.zeros(arm.n_free)
         _, slopes = self._notes.get(self.space.key(point), (None, np.full((1, self.space.n_columns), np.nan)))
         slope = slopes[:, arm.free].mean(axis=0)
@@ -278,8 +281,10 @@ class DescentOptimizer(Optimizer):
         self._values(beside)
         for column, other in zip(unknown, beside, strict=True):
             step = (other - point)[arm.free][column]
-            failed = not np.isfinite(self._value(other))
-            slope[column] = 0.0 if failed else (self._loss(other) - self._loss(point)) / step
+            if self._usable(other):
+                slope[column] = (self._loss(other) - self._loss(point)) / step
+            else:
+                slope[column] = 0.0
         return slope
 
     def _signal(self, arm, point):

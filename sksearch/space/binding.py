@@ -94,7 +94,10 @@ def _raise_about_names(estimator, params, choices, error):
         estimator = clone(estimator).set_params(**clone(parents, safe=False))
     valid = estimator.get_params(deep=True)
     kind = type(estimator).__name__
-    for name in (name for name in params if name not in valid):
+    for name, value in params.items():
+        # What an estimator takes although it does not list it, as networks do, is not at fault.
+        if name in valid or _why_not_settable(estimator, {name: value}) is None:
+            continue
         step = next(iter(choices), None)
         if step is not None and name.startswith(f"{step}__"):
             message = (

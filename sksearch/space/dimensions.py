@@ -8,7 +8,7 @@ from numbers import Real as RealNumber
 
 import numpy as np
 
-from sksearch.space.identity import identity
+from sksearch.space.identity import identity, plain
 
 PRIORS = ("uniform", "log-uniform")
 
@@ -298,7 +298,8 @@ class Categorical(Dimension):
     def __init__(self, categories):
         unique = {}
         for value in categories:
-            unique.setdefault(identity(value), value)
+            # Not everything that takes a number takes NumPy's: torch's layers do not.
+            unique.setdefault(identity(value), plain(value))
         if not unique:
             raise ValueError("there must be at least one category, got an empty list.")
         self.categories = list(unique.values())

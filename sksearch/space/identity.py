@@ -61,3 +61,15 @@ def identity(value):
         return ("object", joblib.hash(value))
     except Exception:  # an object that can not be pickled is only ever equal to itself
         return ("object", id(value))
+
+
+def plain(value):
+    """Return the Python number, string or boolean that a scalar of NumPy stands for; anything else as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain(np.int64(3))
+    3
+    """
+    return value.item() if isinstance(value, np.generic) else value

@@ -153,7 +153,7 @@ def differences(outcomes, expected, *, same_version):
     return messages
 
 
-@pytest.mark.parametrize("searcher", ["BayesSearchCV", "GeneticSearchCV"])
+@pytest.mark.parametrize("searcher", ["BayesSearchCV", "GeneticSearchCV", "GradientSearchCV"])
 def test_search_passes_scikit_learns_own_tests(searcher):
     """Each of scikit-learn's tests does what the list for the installed version says."""
     if importlib.util.find_spec("sklearn.model_selection.tests") is None:

@@ -104,3 +104,29 @@ def test_the_best_of_each_rung_go_on():
     nan = np.nan
     values = np.array([[3.0, 1.0, 9.0], [2.0, 2.0, nan], [1.0, nan, nan], [4.0, nan, nan], [0.0, nan, nan]])
     assert racing.among_best(values, factor=2).tolist() == [True, True, False, True, False]
+
+
+def test_no_more_go_on_than_their_share():
+    nan = np.nan
+    values = np.array([[1.0, 1.0], [2.0, nan], [3.0, nan], [4.0, nan]])
+    waiting = np.array([False, True, True, True])
+    assert racing.have_room(values, waiting, factor=3)[1:].all()
+    waiting[3] = False  # it runs its next rung, and 2 are a third of 4, rounded up
+    assert not racing.have_room(values, waiting, factor=3).any()
+    more = np.vstack([values, [[0.0, nan]] * 3]), np.append(waiting, [True] * 3)
+    assert racing.have_room(*more, factor=3)[2]
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=50, deadline=None)
+def test_one_of_those_who_are_good_enough_has_its_turn_when_enough_have_come(seed):
+    rng = np.random.default_rng(seed)
+    values = np.full((9, 3), np.nan)
+    values[:, 0] = rng.permutation(9)
+    waiting = np.full(9, True)
+    for _ in range(3):  # a third of them goes on, the best first, and not one more
+        free = racing.have_room(values, waiting, 3) & racing.among_best(values, 3) & waiting
+        assert free.any()
+        waiting[np.flatnonzero(free)[values[free, 0].argmax()]] = False
+    assert not (racing.have_room(values, waiting, 3) & waiting).any()
+    assert set(values[~waiting, 0]) == {6.0, 7.0, 8.0}

@@ -182,6 +182,16 @@ def test_trees_that_were_added_bit_by_bit_score_as_those_grown_at_once(estimator
     assert fitted.best_params_[resource] == 18
 
 
+@pytest.mark.parametrize("n_iter", [5, 8, 11])
+def test_the_best_candidate_wins_although_it_comes_last(n_iter):
+    rising = np.linspace(0.1, 0.9, n_iter)
+    settings = {"n_iter": n_iter, "cv": 2, "resource": "max_epochs", "timeout": 1e6}
+    initial = [{"quality": float(quality)} for quality in rising]
+    fitted = search(WarmEpochs(), {"quality": (0.0, 1.0)}, initial_params=initial, **settings).fit(X, y)
+    assert fitted.best_params_["quality"] == max(p["quality"] for p in fitted.cv_results_["params"])
+    assert fitted.cv_results_["status"].tolist().count("ok") <= (n_iter + 1) // 2
+
+
 def test_a_step_of_a_pipeline_goes_on():
     estimator = make_pipeline(StandardScaler(), MLPClassifier((5,), random_state=0, max_iter=30))
     space = {"mlpclassifier__alpha": (1e-6, 1.0, "log-uniform")}

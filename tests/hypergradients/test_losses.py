@@ -9,6 +9,7 @@ from sklearn.datasets import make_classification
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge, TweedieRegressor
 from sklearn.metrics import (
+    brier_score_loss,
     d2_tweedie_score,
     f1_score,
     get_scorer,
@@ -181,6 +182,8 @@ def test_probabilities_of_zero_count_as_in_the_metric():
         (LogisticRegression(), True, None, "log_loss"),
         (LogisticRegression(), True, make_scorer(f1_score), "log_loss"),
         (SVC(probability=False), False, "neg_log_loss", "modified_huber"),
+        # Of predicted labels, not of probabilities.
+        (LogisticRegression(), True, make_scorer(brier_score_loss, greater_is_better=False), "log_loss"),
         (Ridge(), False, "neg_median_absolute_error", "mean_squared_error"),
         (Ridge(), False, lambda estimator, X, y: 0.0, "mean_squared_error"),
         # A score that is better when the error is larger, and one with options of its own.

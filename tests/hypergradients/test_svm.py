@@ -33,7 +33,7 @@ def test_optimality(estimator, name):
     np.testing.assert_allclose(solution.raw(X), decision.reshape(len(y), -1), atol=max(0.02, 2 * fitted.tol))
     for machine in solution._machines:
         box = machine.box
-        rest = box.target - machine._K[box.rows] @ machine.coefficients - machine.intercept
+        rest = box.target - machine._K[machine._rows] @ machine._sums(machine._values) - machine.intercept
         assert machine.coefficients.sum() == pytest.approx(0, abs=1e-8 * fitted.C)
         np.testing.assert_allclose(rest[machine.free], 0, atol=1e-7)
         sign = np.sign(box.bound)
