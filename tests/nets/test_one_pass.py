@@ -157,8 +157,9 @@ def test_a_search_beats_what_all_decays_have_in_common():
 
 def test_it_runs_in_worker_processes_and_pickles():
     X, y = task()
-    fitted = search(n_iter=2, n_jobs=2).fit(X, y)
+    fitted, alone = (search(n_iter=2, n_jobs=n_jobs).fit(X, y) for n_jobs in (2, None))
     assert len(np.unique(fitted.cv_results_["params"][1][NAME])) > 5
+    np.testing.assert_allclose(fitted.optimizer_.points, alone.optimizer_.points, atol=1e-6)
     copy = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(copy.predict(X), fitted.predict(X))
 
