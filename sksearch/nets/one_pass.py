@@ -1,5 +1,6 @@
 """Many weight decays from one training, by the derivatives of single steps."""
 
+import math
 from itertools import takewhile
 
 import numpy as np
@@ -35,7 +36,8 @@ class OnePass(Callback):
     large all of them should be.
 
     The scale of a step is that of the element's own derivatives, or of the median of all elements where that
-    is larger, so that a decay of no influence does not run along its noise.
+    is larger, so that a decay of no influence does not run along its noise. Decays that are not felt, since
+    they would shrink weights by less than a factor e over the whole training, begin there.
 
     Parameters
     ----------
@@ -117,6 +119,9 @@ class OnePass(Callback):
         n_batches = net.max_epochs * len(net.get_iterator(dataset_train, training=True))
         self._length_ = min(_LONGEST_STEP, _REACH / max(1, n_batches // _EVERY))
         theta = self._callback_.log_decay_
+        rate = float(net.optimizer_.param_groups[0]["lr"])
+        felt = -math.log(n_batches * rate) if n_batches * rate > 0 else self.low
+        theta.clamp_(min=felt).clamp_(self.low, self.high)
         self._mean_, self._square_, self._average_ = (torch.zeros_like(theta) for _ in range(3))
 
     def on_batch_end(self, net, training=False, **kwargs):

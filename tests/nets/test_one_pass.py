@@ -95,10 +95,11 @@ def test_the_derivative_is_that_of_the_loss_after_the_step(groups):
     np.testing.assert_allclose(derivative, differences, rtol=1e-5, atol=1e-10)
 
 
-def test_columns_of_noise_decay_more():
+@pytest.mark.parametrize("start", [-6.0, -1.0, 2.0])
+def test_columns_of_noise_decay_more(start):
     X, y = task()
     torch.manual_seed(0)
-    log_decay = tune_decays(make(), "decay", X, y, -6.0, 5.0)
+    log_decay = tune_decays(make(("decay", Decay(start))), "decay", X, y, -6.0, 5.0)
     assert log_decay.shape == (9,)
     assert log_decay[:2].max() + 1.0 < np.median(log_decay[2:8])
 
