@@ -6,7 +6,7 @@ from itertools import takewhile
 import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochScoring
 from skorch.dataset import ValidSplit, unpack_data
 
 from sksearch.nets.decay import Decay
@@ -189,6 +189,10 @@ def tune_decays(net, name, X, y, low, high):
     if net.train_split is None:
         stratified = is_classifier(net) and np.ndim(y) == 1
         net.set_params(train_split=ValidSplit(_HELD_OUT, stratified=stratified, random_state=0))
+        # Without rows to score, as in all other trainings, these do nothing; with them they take their time.
+        callbacks = clone(net).initialize_callbacks().callbacks_
+        scores = [name for name, one in callbacks if isinstance(one, EpochScoring) and not one.on_train]
+        net.set_params(**{f"callbacks__{name}": None for name in scores})
     net.fit(X, y)
     return dict(net.callbacks_)["one_pass"].log_decay_
 

@@ -50,7 +50,7 @@ class RayOptimizer(Optimizer):
         super().__init__(space, rng)
         self.shrink = shrink
         self.finished = False
-        (self._name, dimension), *_ = space.branches[0].items()
+        (dimension,) = space.branches[0].values()
         self._unit = 1 / (dimension.high - dimension.low)
         self._direction = np.zeros(space.n_columns)
         self._start = 0.0, 0.0
@@ -77,8 +77,9 @@ class RayOptimizer(Optimizer):
         moves = proposals - point
         levels = moves.mean(axis=1)
         directions = moves - levels[:, None]
-        strength = max(0.0, 1 - 1 / signal(directions)) if self.shrink else 1.0
         self._first, self._direction = point, directions.mean(axis=0)
+        known = self._direction.any()
+        strength = max(0.0, 1 - 1 / signal(directions)) if self.shrink and known else float(known)
         self._start = levels.mean() / self._unit, strength
 
     def _next(self):
