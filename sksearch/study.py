@@ -118,11 +118,10 @@ class Study:
         room = self._resource.have_room(rows, np.array([number in self._waiting for number in self._rows]))
         room |= last & (chances >= 0.5)
         chances = dict(zip(self._rows, np.where(worthy & room, chances, -1.0), strict=True))
-        for number, is_worthy in zip(self._rows, worthy, strict=True):
-            if not is_worthy and number in self._waiting:
-                self._waiting[
-                    number
-                ].models.clear()  # of all that were ever dropped, they could fill the memory
+        worthy = dict(zip(self._rows, worthy, strict=True))
+        for trial in waiting:
+            if not worthy[trial.number]:
+                trial.models.clear()  # of all that were ever dropped, they could fill the memory
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
 

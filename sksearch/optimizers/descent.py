@@ -92,7 +92,7 @@ class DescentOptimizer(Optimizer):
         self._asking = False
         self._draws = []
         self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
-        self._ended = set()  # descents that need not be repeated to know where they lead
+        self._ended = {}  # where descents have led to
         self._distrusted = False
 
     def expect(self, point):
@@ -217,32 +217,38 @@ class DescentOptimizer(Optimizer):
         if not arm.n_free:
             return
         if (few := arm.without_vectors(start)) is not None:
-            self._go_down(few, start, most)
-            start = self._best_of([point for point in self.points if few.holds(point)])
+            # Several others take long to tune: they can wait where the vector has something to say.
+            for enough in (_N_STEPS_OF_ARM, most) if few.n_free > 1 else (most,):
+                best = self._go_down(few, start, enough)
+                if self._signal(arm, best) > _SIGNAL_TO_LEAVE:
+                    break
+            start = best
         self._go_down(arm, start, most)
 
     def _go_down(self, arm, start, most):
+        """Go downhill, and return the best point on the way; a descent that has ended is not repeated."""
         descent = (arm.template.tobytes(), arm.n_free, start.tobytes(), most)
         if descent in self._ended:
-            return
-        best, trusted, least_signal, n_evaluations = np.inf, True, _SIGNAL_TO_LEAVE, 0
+            return self._ended[descent]
+        best, trusted, least_signal, n_evaluations = start, True, _SIGNAL_TO_LEAVE, 0
 
         def function(x):
             nonlocal best, trusted, least_signal, n_evaluations
             point = arm.point(x)
             loss, slope = self._loss(point), self._slope(arm, point)
             self._trusted.setdefault(self.space.key(point), trusted)
-            if loss < best:
-                best, trusted = loss, trusted and self._signal(arm, point) > least_signal
-                least_signal = _SIGNAL_TO_GO_ON
             n_evaluations += 1
+            if n_evaluations == 1 or loss < self._loss(best):
+                best, trusted = point, trusted and self._signal(arm, point) > least_signal
+                least_signal = _SIGNAL_TO_GO_ON
             if n_evaluations >= most:
                 raise StopIteration
             return loss, slope / arm.units
 
         with suppress(StopIteration):
             minimize(self.method, function, arm.position(start), *arm.box)
-        self._ended.add(descent)
+        self._ended[descent] = best
+        return best
 
     # -- what is known -------------------------------------------------------------------------------
 
