@@ -1,5 +1,6 @@
 """GradientSearchCV: the searcher that knows the derivative of the validation loss."""
 
+import sys
 from numbers import Integral
 
 import numpy as np
@@ -7,7 +8,7 @@ from sklearn.base import clone
 
 from sksearch._compat import Interval, StrOptions, _MultimetricScorer
 from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable
-from sksearch.optimizers import DescentOptimizer
+from sksearch.optimizers import DescentOptimizer, RayOptimizer
 from sksearch.optimizers.minimize import METHODS
 from sksearch.search import AdaptiveSearchCV
 
@@ -24,6 +25,11 @@ class GradientSearchCV(AdaptiveSearchCV):
     5 to 25 candidates, and a search of a thousand not many more, where other searchers can not follow. It is
     made for smooth models (linear ones and their generalisations, kernel machines, discriminant analysis)
     and smooth scores (log-loss, squared errors); for trees, neighbours or accuracy take another searcher.
+
+    Of networks it tunes many weight decays, those of a :class:`~sksearch.nets.Decay`: the first candidate is
+    trained once more in each fold, on a part of the training rows, and the rest of them moves the decays
+    meanwhile. What comes out is a proposal, and candidates on the way to it and beyond are trained and scored
+    like all others.
 
     Parameters
     ----------
@@ -98,16 +104,19 @@ class GradientSearchCV(AdaptiveSearchCV):
     optimizer : {"lbfgs", "sgd", "momentum", "rmsprop", "adam"}, default="lbfgs"
         How to go downhill: a quasi-Newton method (L-BFGS-B for many hyperparameters), or a first-order method
         with a fixed learning rate.
-    gradient : {"auto", "implicit", "finite-difference"}, default="auto"
-        Where derivatives come from: the solution's own equations ("implicit"), or differences between
-        candidates that are close to each other, which are candidates of their own. "auto" takes the former
-        for all parameters that have them, see the user guide, and the latter for up to four others.
+    gradient : {"auto", "implicit", "unrolled", "finite-difference"}, default="auto"
+        Where derivatives come from: the solution's own equations ("implicit"), single steps of a training
+        ("unrolled", of a network's decays, where it follows the network's own loss, and `optimizer` and
+        `n_restarts` do nothing), or differences between candidates that are close to each other, which are
+        candidates of their own. "auto" takes the first two for all parameters that have them, see the user
+        guide, and the latter for up to four others.
     guard : bool, default=True
         Whether a vector may only win where its gradient was more than noise. Many hyperparameters can fit the
         folds as weights can fit the training data: the score goes on to rise when the truth has long been
         falling. How much the folds' gradients differ tells where that begins: the candidates that a descent
         has found since (not ``trusted`` in ``cv_results_``) do not win. Without a
-        :class:`~sksearch.space.Vector` it does nothing.
+        :class:`~sksearch.space.Vector` it does nothing. Of a network's decays it shrinks what is proposed to
+        what they have in common, the more the less the proposals of the folds agree.
     n_restarts : int, default=None
         Descents after the first. When they are done the search ends, though `n_iter` may be larger; with
         None, starts follow each other until `n_iter` candidates were evaluated.
@@ -139,7 +148,7 @@ class GradientSearchCV(AdaptiveSearchCV):
         Seconds that the refit took.
     multimetric_ : bool
         Whether there are several scores.
-    optimizer_ : DescentOptimizer
+    optimizer_ : DescentOptimizer or RayOptimizer
         The optimizer with all it was told.
     n_features_in_, feature_names_in_, classes_
         Of ``best_estimator_``, where it has them.
@@ -174,7 +183,7 @@ class GradientSearchCV(AdaptiveSearchCV):
         "resource": [None],
         "objectives": [None],
         "optimizer": [StrOptions(set(METHODS))],
-        "gradient": [StrOptions({"auto", "implicit", "finite-difference"})],
+        "gradient": [StrOptions({"auto", "implicit", "unrolled", "finite-difference"})],
         "guard": ["boolean"],
         "n_restarts": [Interval(Integral, 0, None, closed="left"), None],
     }
@@ -241,10 +250,29 @@ class GradientSearchCV(AdaptiveSearchCV):
         self.n_restarts = n_restarts
 
     def _make_optimizer(self, space, rng):
+        if self._make_proposals(space) is not None:
+            return RayOptimizer(space, rng, shrink=self.guard)
         self._check_space(space)
         return DescentOptimizer(space, rng, method=self.optimizer, n_restarts=self.n_restarts)
 
+    def _make_proposals(self, space):
+        """Return what proposes decays of a network, None where it is not decays that are searched."""
+        found = None
+        # Who has a net has imported skorch; nobody else shall wait for torch.
+        if self.gradient in ("auto", "unrolled") and "skorch" in sys.modules:
+            from sksearch.nets.proposals import make_proposals
+
+            found = make_proposals(self.estimator, space)
+        if self.gradient == "unrolled" and found is None:
+            raise ValueError(
+                "gradient='unrolled' is for log_decay of a sksearch.nets.Decay among the callbacks of a "
+                "network, which is not what is searched; use gradient='auto'."
+            )
+        return found
+
     def _make_measure(self, space, scorers):
+        if (proposals := self._make_proposals(space)) is not None:
+            return proposals
         if self.gradient == "finite-difference":
             return None
         names = {name for branch in space.branches for name, dim in branch.items() if dim.size == np.inf}
@@ -308,7 +336,7 @@ class Derivatives:
         self.names = names
         self.scoring = scoring
 
-    def __call__(self, estimator, X_train, y_train, X_test, y_test, weight, score_weight, first):
+    def __call__(self, estimator, X_train, y_train, X_test, y_test, weight, score_weight, number, fold):
         names = self.names & differentiable(estimator)
         if not names:
             return {}
@@ -317,7 +345,7 @@ class Derivatives:
         try:
             loss, gradient = derivative(*data)
             measured = {"loss": loss, "gradient": _by_own_values(estimator, gradient)}
-            if first:
+            if number == 0 and fold == 0:
                 measured["disagreement"] = derivative.disagreement(*data)
         except NotDifferentiable:
             return {}

@@ -39,7 +39,7 @@ class CrossValidation:
         What is done around every fit.
     measure : callable, default=None
         What is to be known of a fit besides its scores: called with the fitted estimator, the training data,
-        the test data, the weights of both, and whether the fit is the search's first, it returns a dict of
+        the test data, the weights of both, and the numbers of the trial and the fold, it returns a dict of
         numbers, arrays and such dicts.
 
     Attributes
@@ -221,7 +221,8 @@ class Fit:
             *_safe_split(estimator, X, y, train),
             *_safe_split(estimator, X, y, test, train),
             *weights,
-            first=self.number == 0 and self.fold == 0,
+            number=self.number,
+            fold=self.fold,
         )
 
     @property

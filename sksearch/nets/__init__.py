@@ -1,14 +1,18 @@
 """What networks need: loading, schedules, diagnosis. The only place, beside hypergradients, with torch."""
 
 from sksearch.nets.curves import Diagnosis, diagnose, plot_curves
+from sksearch.nets.decay import Decay
 from sksearch.nets.epochs import KeepHistory, without_split
 from sksearch.nets.loader import InMemoryLoader
+from sksearch.nets.one_pass import OnePass
 from sksearch.nets.schedule import Schedule
 
 __all__ = [
+    "Decay",
     "Diagnosis",
     "InMemoryLoader",
     "KeepHistory",
+    "OnePass",
     "Schedule",
     "diagnose",
     "plot_curves",

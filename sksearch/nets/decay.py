@@ -1,0 +1,184 @@
+"""Weight decay with a strength of its own for every part of a network."""
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+import torch
+from skorch.callbacks import Callback
+from torch import nn
+
+_WITH_INPUTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+class Decay(Callback):
+    r"""Decay the weights of each part of a network at a rate of its own: a skorch callback.
+
+    After every step of the optimizer, with learning rate :math:`\eta`, the weights of group j become
+
+    .. math:: w_j \leftarrow \exp(-\eta \, e^{\theta_j}) \, w_j ,
+
+    where :math:`\theta` is `log_decay`. For small rates that is the decoupled weight decay of AdamW with
+    ``weight_decay = exp(log_decay)``, and the same whatever the optimizer; set the optimizer's own to 0. A
+    large rate takes weights to 0 and no further. With a :class:`~sksearch.space.Vector` of `log_decay`,
+    :class:`~sksearch.GradientSearchCV` finds all of them together.
+
+    Parameters
+    ----------
+    log_decay : float or array-like of shape (n_groups,), default=-4.0
+        Natural logarithm of the decay of each group; a number is that of all.
+    groups : {"inputs", "layers", "parameters"} or list of str, default="inputs"
+        Which weights share a number:
+
+        - "inputs": one group for each input of the network's first linear or convolutional layer (a column of
+          its weights), in their order, and a last one for all other weights,
+        - "layers": one for each layer that has weights, in the order of ``module.named_modules()``,
+        - "parameters": one for each tensor, in the order of ``module.named_parameters()``,
+        - a list of patterns such as ``["hidden.*", "*.weight"]``: one for each, with the tensors whose names
+          match it and none before it, and a last one for all others.
+
+    Attributes
+    ----------
+    log_decay_ : Tensor of shape (n_groups,)
+        The logarithms in use.
+
+    Raises
+    ------
+    ValueError
+        If `groups` or the length of `log_decay` does not fit the network, when training begins.
+
+    References
+    ----------
+    Loshchilov & Hutter, "Decoupled weight decay regularization", 2019.
+
+    Examples
+    --------
+    >>> from skorch import NeuralNetClassifier
+    >>> from torch import nn
+    >>> from sksearch.nets import Decay
+    >>> from sksearch.space import Vector
+    >>> module = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    >>> decay = Decay(log_decay=0.0)
+    >>> decay.count(module)
+    65
+    >>> net = NeuralNetClassifier(module, criterion=nn.CrossEntropyLoss, callbacks=[("decay", decay)])
+    >>> space = {"callbacks__decay__log_decay": Vector(65, -6, 6)}
+    """
+
+    def __init__(self, log_decay=-4.0, groups="inputs"):
+        self.log_decay = log_decay
+        self.groups = groups
+
+    def count(self, module):
+        """Return the number of groups that a module has.
+
+        Parameters
+        ----------
+        module : torch.nn.Module
+
+        Returns
+        -------
+        n_groups : int
+
+        Raises
+        ------
+        ValueError
+            If `groups` does not fit the module.
+        """
+        return _split(module, self.groups)[1]
+
+    def on_train_begin(self, net, **kwargs):
+        parts, n_groups = _split(net.module_, self.groups)
+        log_decay = np.asarray(self.log_decay, float)
+        if log_decay.shape not in ((), (n_groups,)):
+            raise ValueError(
+                f"log_decay must be a number, or one number for each of the {n_groups} groups that "
+                f"groups={self.groups!r} makes of this network, got an array of shape {log_decay.shape}."
+            )
+        self.log_decay_ = torch.as_tensor(log_decay).expand(n_groups).clone()
+        learned = self._rates(net)
+        self._parts_ = [(p, index.to(p.device)) for p, index in parts if id(p) in learned]
+
+    @torch.no_grad()
+    def on_batch_end(self, net, training=False, **kwargs):
+        if not training:
+            return
+        self._rate_of_ = self._rates(net)
+        decay, factors = torch.exp(self.log_decay_), {}
+        for parameter, index in self._parts_:
+            key = self._rate_of_[id(parameter)], parameter.dtype, parameter.device
+            if key not in factors:
+                factors[key] = torch.exp(-key[0] * decay).to(parameter.dtype).to(parameter.device)
+            parameter.mul_(factors[key][index])
+
+    def on_train_end(self, net, **kwargs):
+        self._parts_ = self._rate_of_ = None  # or a pickled net would hold its weights twice
+
+    def derivative(self, gradients):
+        r"""Differentiate a loss by `log_decay`, as far as it depends on it through the last step.
+
+        The step with rate :math:`\eta` made the weights :math:`w`. By the rule of their decay,
+
+        .. math:: \frac{dL}{d\theta_j} = -\eta \, e^{\theta_j} \, \langle \nabla_j L(w), w_j \rangle .
+
+        Parameters
+        ----------
+        gradients : list of Tensor or None
+            Of the loss by each of :meth:`parameters`, None where it does not depend on it.
+
+        Returns
+        -------
+        derivative : Tensor of shape (n_groups,)
+        """
+        derivative = torch.zeros_like(self.log_decay_)
+        for (parameter, index), gradient in zip(self._parts_, gradients, strict=True):
+            if gradient is not None:
+                products = (gradient * parameter.detach()).sum_to_size(index.shape)
+                products = products.flatten().cpu().double()
+                derivative.index_add_(0, index.flatten().cpu(), -self._rate_of_[id(parameter)] * products)
+        return derivative * torch.exp(self.log_decay_)
+
+    def parameters(self):
+        """List the tensors that decay; during a training."""
+        return [parameter for parameter, _ in self._parts_]
+
+    def _rates(self, net):
+        """Look up the learning rates by parameter; schedules, and states that are loaded, change them."""
+        return {id(p): float(group["lr"]) for group in net.optimizer_.param_groups for p in group["params"]}
+
+
+def _split(module, groups):
+    """Return the parameters of a module, each with the groups of its elements, and the number of groups."""
+    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    if isinstance(groups, str) and groups == "inputs":
+        first = next((m for m in module.modules() if isinstance(m, _WITH_INPUTS)), None)
+        if first is None or getattr(first, "groups", 1) != 1:
+            raise ValueError(
+                "groups='inputs' needs a linear layer, or a convolution with groups=1, as the first of the "
+                "network; use groups='layers', 'parameters' or a list of patterns."
+            )
+        n_inputs = first.weight.shape[1]
+        inputs = torch.arange(n_inputs).reshape(1, -1, *[1] * (first.weight.ndim - 2))
+        return [(p, inputs if p is first.weight else _all(p, n_inputs)) for _, p in named], n_inputs + 1
+    if isinstance(groups, str) and groups in ("layers", "parameters"):
+        keys = [name.rpartition(".")[0] if groups == "layers" else name for name, _ in named]
+        numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+        return [(p, _all(p, numbers[key])) for key, (_, p) in zip(keys, named, strict=True)], len(numbers)
+    if not isinstance(groups, (list, tuple)) or not all(isinstance(pattern, str) for pattern in groups):
+        raise ValueError(
+            f"groups must be 'inputs', 'layers', 'parameters' or a list of patterns, got {groups!r}."
+        )
+    numbers = [
+        next((i for i, pattern in enumerate(groups) if fnmatchcase(name, pattern)), len(groups))
+        for name, _ in named
+    ]
+    for i, pattern in enumerate(groups):
+        if i not in numbers:
+            raise ValueError(
+                f"groups has the pattern {pattern!r}, which matches no parameter that is left; they are "
+                f"{[name for name, _ in named]}."
+            )
+    return [(p, _all(p, i)) for i, (_, p) in zip(numbers, named, strict=True)], len(groups) + 1
+
+
+def _all(parameter, group):
+    return torch.full([1] * parameter.ndim, group)
