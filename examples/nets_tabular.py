@@ -100,6 +100,22 @@ def make_model(epochs):
     return Pipeline([("columns", columns), ("net", net)])
 
 
+# The untuned model, as a setting of its space: the first candidate.
+START = {
+    "columns__numbers__simpleimputer__strategy": "mean",
+    "net__lr": 0.003,
+    "net__optimizer": torch.optim.Adam,
+    "net__optimizer__betas": (0.9, 0.999),
+    "net__optimizer__weight_decay": 1e-6,
+    "net__batch_size": 64,
+    "net__module__embedding_width": 8,
+    "net__module__hidden": 32,
+    "net__module__n_layers": 1,
+    "net__module__dropout": 0.0,
+    "net__module__activation": nn.ReLU,
+}
+
+
 def main():
     args = arguments(__doc__.split("\n")[0], n_iter=24, epochs=9)
     train, test = load()
@@ -122,7 +138,7 @@ def main():
         "random_state": 0,
     }
     searches = {
-        kind.__name__: kind(model, space, resource="net__max_epochs", **options)
+        kind.__name__: kind(model, space, initial_params=[START], resource="net__max_epochs", **options)
         for kind in (BayesSearchCV, GeneticSearchCV)
     }
     compare(model, searches, train, test, prefix="net__", plot=args.plot)
