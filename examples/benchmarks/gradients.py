@@ -11,12 +11,15 @@ penalties The CV log-loss of 30 penalties after 15 evaluations, against 300 of T
 ard       Test error of a kernel ridge with a length scale per column after 12 evaluations.
 thousand  Test error of 1,000 ridge penalties after 6 evaluations from RidgeCV's.
 refine    Do a few gradient steps from the winner of BayesSearchCV help, at equal fits?
+own       CV loss and seconds beside the models' own searches, and sparho's, if installed.
 null      Held-out loss of many penalties where they are no use, over that of the tuned single one.
 """
 
 import argparse
 import os
+import time
 import warnings
+from importlib.util import find_spec
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
@@ -25,7 +28,15 @@ from quasi_random import QuasiRandomSearchCV
 from sklearn import datasets
 from sklearn.base import clone
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, RidgeCV
+from sklearn.linear_model import (
+    ElasticNet,
+    Lasso,
+    LassoCV,
+    LogisticRegression,
+    LogisticRegressionCV,
+    Ridge,
+    RidgeCV,
+)
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
@@ -264,6 +275,80 @@ def refine(seeds):
         print(f"  {name:24s} below the best of the three by {text}", flush=True)
 
 
+def own(seeds):
+    A, b = datasets.make_regression(200, 500, n_informative=10, noise=10.0, random_state=0)
+    X, y = datasets.load_diabetes(return_X_y=True)
+    X_c, y_c = datasets.load_breast_cancer(return_X_y=True)
+    X_c = StandardScaler().fit_transform(X_c)
+    alphas = np.geomspace(1e-3, 1e5, 100)
+    print("\nCV loss and seconds of whole searches")
+    for seed in seeds:
+        k_fold = KFold(5, shuffle=True, random_state=seed)
+        strata = StratifiedKFold(5, shuffle=True, random_state=seed)
+        logistic_path = LogisticRegressionCV(Cs=np.geomspace(1e-4, 1e4, 10), cv=strata, scoring=LOG_LOSS)
+        tasks = [
+            ("Lasso, 200 x 500", Lasso(), {"alpha": (1e-2, 1e2)}, A, b, MSE, k_fold, LassoCV(cv=k_fold)),
+            (
+                "Ridge, diabetes",
+                Ridge(),
+                {"alpha": (1e-3, 1e5)},
+                X,
+                y,
+                MSE,
+                k_fold,
+                RidgeCV(alphas, cv=k_fold),
+            ),
+            (
+                "Logistic, cancer",
+                LogisticRegression(),
+                {"C": (1e-4, 1e4)},
+                X_c,
+                y_c,
+                LOG_LOSS,
+                strata,
+                logistic_path,
+            ),
+        ]
+        for name, model, ranges, data, target, scoring, cv, rival in tasks:
+            ((key, (low, high)),) = ranges.items()
+            space = {key: (low, high, "log-uniform")}
+            search = GradientSearchCV(model, space, n_iter=10, scoring=scoring, cv=cv, random_state=seed)
+            searches = {"GradientSearchCV, 10": search, type(rival).__name__: rival}
+            if name.startswith("Lasso") and find_spec("sparho") is not None:
+                searches["sparho"] = Sparho(cv)
+            found = []
+            for kind, one in searches.items():
+                start = time.perf_counter()
+                one.fit(data, target)
+                seconds = time.perf_counter() - start
+                value = (
+                    one.best_params_[key] if one is search else float(np.ravel(getattr(one, f"{key}_"))[0])
+                )
+                tuned = clone(model).set_params(**{key: value})
+                loss = -cross_val_score(tuned, data, target, cv=cv, scoring=scoring).mean()
+                found.append(f"{kind} {loss:.5g} ({seconds:.2f} s)")
+            print(f"  seed {seed}: {name:17s}", "   ".join(found), flush=True)
+
+
+class Sparho:
+    """The penalty of a lasso, by sparho's HOAG from a tenth of the largest one."""
+
+    def __init__(self, cv):
+        self.cv = cv
+
+    def fit(self, X, y):
+        from sparho import L1, CrossVal, Problem, SquaredLoss
+        from sparho.adapters import SklearnLasso
+        from sparho.search import hoag_search
+
+        X, y = X - X.mean(axis=0), y - y.mean()
+        problem = Problem(SquaredLoss(), L1(), X, y)
+        start = 0.1 * np.abs(X.T @ y).max() / len(X)
+        folds = CrossVal(tuple(self.cv.split(X)))
+        self.alpha_ = hoag_search(problem, start, solver=SklearnLasso(), criterion=folds).best_hyperparam
+        return self
+
+
 def null_tasks():
     X, y = datasets.load_breast_cancer(return_X_y=True)
     yield "breast cancer", X, y
@@ -309,7 +394,7 @@ def null(seeds):
         print(f"  {name:20s} {text}", flush=True)
 
 
-PARTS = {part.__name__: part for part in (one, two, penalties, ard, thousand, refine, null)}
+PARTS = {part.__name__: part for part in (one, two, penalties, ard, thousand, refine, own, null)}
 
 
 def main():
