@@ -159,10 +159,13 @@ class DescentOptimizer(Optimizer):
         self._values(self._given)
         arms = self._arms
         if len(arms) > 1:
+            starts = []
             for arm in arms:
-                self._descend(arm, self._best_of(self._starts(arm, _N_STARTS_OF_ARM)), _N_STEPS_OF_ARM)
-            arms = sorted(arms, key=lambda arm: -self._value(self._best_of_arm(arm)))[:_N_ARMS_KEPT]
-            starts = [(arm, self._best_of_arm(arm)) for arm in arms]
+                start = self._best_of(self._starts(arm, _N_STARTS_OF_ARM))
+                starts.append((arm, self._descend(arm, start, _N_STEPS_OF_ARM)))
+            # By their values: losses of different models need not be comparable.
+            starts = sorted(starts, key=lambda start: -self._value(start[1]))[:_N_ARMS_KEPT]
+            arms = [arm for arm, _ in starts]
         else:
             points = self._starts(arms[0], _N_STARTS)
             starts = [(arms[0], point) for point in self._sorted(points)]
@@ -208,9 +211,9 @@ class DescentOptimizer(Optimizer):
         return point
 
     def _descend(self, arm, start, most=np.inf):
-        """Go downhill from a start, for at most so many evaluations."""
+        """Go downhill from a start, for at most so many evaluations; return the best point on the way."""
         if not arm.n_free:
-            return
+            return start
         if (few := arm.without_vectors(start)) is not None:
             # Several others take long to tune: they can wait where the vector has something to say.
             for enough in (_N_STEPS_OF_ARM, most) if few.n_free > 1 else (most,):
@@ -218,7 +221,7 @@ class DescentOptimizer(Optimizer):
                 if self._signal(arm, best) > _SIGNAL_TO_LEAVE:
                     break
             start = best
-        self._go_down(arm, start, most)
+        return self._go_down(arm, start, most)
 
     def _go_down(self, arm, start, most):
         """Go downhill, and return the best point on the way; a descent that has ended is not repeated."""
@@ -299,11 +302,6 @@ class DescentOptimizer(Optimizer):
 
     def _best_of(self, points):
         return self._sorted(points)[0]
-
-    def _best_of_arm(self, arm):
-        """The best point of an arm by its value: losses of different models need not be comparable."""
-        rows = [i for i, point in enumerate(self.points) if arm.holds(point)]
-        return self.points[max(rows, key=lambda i: self.values[i])]
 
 
 def signal(gradients):
