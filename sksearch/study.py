@@ -181,7 +181,7 @@ class Study:
                 self._waiting[trial.number] = trial
             self._count(trial, np.atleast_1d(value))
             if trial.complete and (measured := trial.measured):
-                self.optimizer.note(trial.point, list(measured.values()))
+                self.optimizer.note(trial.point, measured)
         self.optimizer.tell([trial.point for trial in ended], values)
         self._tell_forecasts()
         self.finished += [trial for trial in trials if len(trial.steps) == 1]

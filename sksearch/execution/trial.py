@@ -114,9 +114,9 @@ class Trial:
 
     @property
     def measured(self):
-        """What was measured of the fits, by fold; empty unless it was of each."""
-        results = self.folds
-        return {fold: result["measured"] for fold, result in results.items() if result.get("measured")}
+        """What was measured of the fit of every fold; empty unless it was of each."""
+        measured = [result.get("measured") for result in self.folds.values()]
+        return measured if all(measured) else []
 
     def status(self, metric=None):
         """Return "ok", "failed", "timeout", "oom" (memory), or "stopped" for one that was dropped early."""
