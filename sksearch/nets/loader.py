@@ -11,6 +11,9 @@ from torch.utils.data import RandomSampler, SequentialSampler, Subset, TensorDat
 
 _OTHERWISE = "or leave the iterator at torch's DataLoader"
 
+# Rows are taken for as many batches at once as fit into so many bytes: small ones are cut sooner than taken.
+_AT_ONCE = 2**20
+
 
 class InMemoryLoader:
     """Iterate over batches of a dataset that is in memory, faster than torch's ``DataLoader``.
@@ -95,6 +98,8 @@ class InMemoryLoader:
             self._rows = rows if self._rows is None else rows[self._rows]
             dataset = dataset.dataset
         self._data = _tensors(_contents(dataset), device)
+        n_bytes = sum(part.element_size() * part[:1].numel() for part in _leaves(self._data))
+        self._n_at_once = max(1, _AT_ONCE // max(1, n_bytes * batch_size)) * batch_size
 
     def __len__(self):
         n = len(self.sampler)
@@ -106,9 +111,11 @@ class InMemoryLoader:
         rows = torch.as_tensor(list(self.sampler), dtype=torch.int64, device=self.device)
         if self._rows is not None:
             rows = self._rows[rows]
-        for batch in rows.split(self.batch_size):
-            if len(batch) == self.batch_size or not self.drop_last:
-                yield _take(self._data, batch)
+        if self.drop_last:
+            rows = rows[: len(self) * self.batch_size]
+        for start in range(0, len(rows), self._n_at_once):
+            taken = _take(self._data, rows[start : start + self._n_at_once])
+            yield from _cut(taken, self.batch_size)
 
 
 def _contents(dataset):
@@ -158,3 +165,22 @@ def _take(data, rows):
     if isinstance(data, list):
         return [_take(part, rows) for part in data]
     return data.index_select(0, rows)
+
+
+def _cut(data, size):
+    """Cut a nest of tensors into batches."""
+    if isinstance(data, dict):
+        return [
+            dict(zip(data, parts, strict=True))
+            for parts in zip(*(_cut(v, size) for v in data.values()), strict=True)
+        ]
+    if isinstance(data, list):
+        return [list(parts) for parts in zip(*(_cut(part, size) for part in data), strict=True)]
+    return data.split(size)
+
+
+def _leaves(data):
+    """List the tensors of a nest."""
+    if isinstance(data, torch.Tensor):
+        return [data]
+    return [leaf for part in (data.values() if isinstance(data, dict) else data) for leaf in _leaves(part)]

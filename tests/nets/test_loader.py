@@ -95,6 +95,14 @@ def test_sizes_and_orders_are_those_of_torch(n, batch_size, shuffle, drop_last, 
     assert_like_torch(dataset, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last, seed=seed)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_data_of_which_rows_are_taken_several_times(drop_last):
+    rows = np.random.default_rng(1).normal(size=(900, 500)).astype(np.float32)  # 1.8 MB
+    assert_like_torch(
+        Dataset({"a": rows, "b": rows[:, 0]}, rows[:, 1]), batch_size=64, shuffle=True, drop_last=drop_last
+    )
+
+
 def test_sampler_sets_the_order():
     def loader(kind):
         def make(dataset, **options):
