@@ -230,7 +230,7 @@ class BayesSearchCV(AdaptiveSearchCV):
         self.n_initial_points = n_initial_points
         self.acquisition = acquisition
 
-    def _make_optimizer(self, space, rng):
+    def _make_optimizer(self, space, rng, measure):
         return BayesianOptimizer(
             space,
             rng,

@@ -247,7 +247,7 @@ class GeneticSearchCV(AdaptiveSearchCV):
         self.mutation_rate = mutation_rate
         self.tournament_size = tournament_size
 
-    def _make_optimizer(self, space, rng):
+    def _make_optimizer(self, space, rng, measure):
         return EvolutionOptimizer(
             space,
             rng,

@@ -249,8 +249,8 @@ class GradientSearchCV(AdaptiveSearchCV):
         self.guard = guard
         self.n_restarts = n_restarts
 
-    def _make_optimizer(self, space, rng):
-        if self._make_proposals(space) is not None:
+    def _make_optimizer(self, space, rng, measure):
+        if measure is not None and not isinstance(measure, Derivatives):
             return RayOptimizer(space, rng, shrink=self.guard)
         self._check_space(space)
         return DescentOptimizer(space, rng, method=self.optimizer, n_restarts=self.n_restarts)

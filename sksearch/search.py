@@ -156,8 +156,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         )
 
     @abstractmethod
-    def _make_optimizer(self, space, rng):
-        """Return the `Optimizer` that proposes candidates."""
+    def _make_optimizer(self, space, rng, measure):
+        """Return the `Optimizer` that proposes candidates, given what is measured of every fit."""
 
     def _make_measure(self, space, scorers):
         """Return what is measured of every fit besides scores, see `CrossValidation`; None for nothing."""
@@ -222,6 +222,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             n_splits=len(splits),
             n_samples=_num_samples(X),
         )
+        measure = self._make_measure(space, scorers)
         cross_validation = CrossValidation(
             base_estimator,
             environment.rows(X),
@@ -242,7 +243,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 "verbose": self.verbose,
             },
             environment,
-            self._make_measure(space, scorers),
+            measure,
         )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         journal = None
@@ -251,7 +252,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             journal = Journal(self.journal, identity, details={"seed": int(seed)})
             seed = journal.details["seed"] if self.random_state is None else seed
         cross_validation.seed = int(seed)
-        study = self._make_study(space, initial, resource, np.random.default_rng(seed), deadline, journal)
+        optimizer = self._make_optimizer(space, np.random.default_rng(seed), measure)
+        study = self._make_study(optimizer, initial, resource, deadline, journal)
 
         # -- search
         n_fits = study.n_iter * resource.n_fits
@@ -334,14 +336,15 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             )
         return splits
 
-    def _make_study(self, space, initial, resource, rng, deadline, journal):
+    def _make_study(self, optimizer, initial, resource, deadline, journal):
+        space = optimizer.space
         n_iter = int(min(self.n_iter, space.size))
         may_stop_early = self.timeout is not None or self.n_iter_no_change is not None
         if space.size <= self.n_iter and not may_stop_early:
             # Nothing to choose: every candidate is tried, in GridSearchCV's order.
             initial = [space.decode(point) for point in space.grid()]
         return Study(
-            self._make_optimizer(space, rng),
+            optimizer,
             initial,
             self._optimised,
             n_iter=n_iter,

@@ -7,5 +7,5 @@ from sksearch.optimizers import RandomOptimizer
 class QuasiRandomSearchCV(BayesSearchCV):
     """The same search by the points of a Sobol sequence."""
 
-    def _make_optimizer(self, space, rng):
+    def _make_optimizer(self, space, rng, measure):
         return RandomOptimizer(space, rng)
