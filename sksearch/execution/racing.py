@@ -151,8 +151,9 @@ def _inverse_trigamma(x):
 def forecast_from_rungs(values):
     """Forecast the final value from the value with less than all samples or iterations.
 
-    The change from each rung to the end is modelled as normal, with mean and variance learned from the trials
-    that were run to the end (normal-inverse-gamma, with a prior mean of 0 worth one trial).
+    The change from each rung to the next is modelled as normal, with mean and variance learned from all
+    trials that got there, also those that went no further. The variance counts the mean's own square as one
+    more trial's: after one trial, nobody knows how much changes vary.
 
     Parameters
     ----------
@@ -165,10 +166,16 @@ def forecast_from_rungs(values):
         Of Student's t distributions of the final values.
     """
     reached = np.isfinite(values).sum(axis=1) - 1
-    complete = values[reached == values.shape[1] - 1]
-    n = len(complete)
-    changes = complete[:, -1:] - complete
-    change = changes.sum(axis=0) / (n + 1)
-    spread = (((changes - change) ** 2).sum(axis=0) + change**2) / n
-    mean = values[np.arange(len(values)), reached] + change[reached]
-    return mean, spread[reached] * (1.0 + 1.0 / (n + 1)), np.full(len(values), min(n + 1.0, _MAX_DOF))
+    changes = np.diff(values, axis=1)
+    n = np.isfinite(changes).sum(axis=0)
+    change = np.nanmean(changes, axis=0)
+    squares = np.nansum((changes - change) ** 2, axis=0) + change**2
+    # Of all changes that are still to come; the mean of a step is uncertain too.
+    left = _sums_to_the_end(change)[reached]
+    variance = _sums_to_the_end(squares / n * (1.0 + 1.0 / n))[reached]
+    dof = np.full(len(values), min(n[-1] + 1.0, _MAX_DOF))
+    return values[np.arange(len(values)), reached] + left, variance, dof
+
+
+def _sums_to_the_end(steps):
+    return np.append(np.cumsum(steps[::-1])[::-1], 0.0)

@@ -100,6 +100,15 @@ def test_rungs_learn_how_much_is_still_to_come():
     assert racing.chances(*racing.forecast_from_rungs(values), 1.1)[-1] < racing.LEAST_CHANCE
 
 
+def test_rungs_learn_from_who_went_on_and_was_dropped_later():
+    # The only one that was run to its end is no example of how the others go on.
+    values = np.array([[0.0, 0.0, 0.2], [0.1, 0.6, np.nan], [-0.5, 0.1, np.nan], [0.2, 0.6, np.nan]])
+    mean, variance, _ = racing.forecast_from_rungs(np.vstack([values, [[0.3, np.nan, np.nan]]]))
+    np.testing.assert_allclose(mean, [0.2, 0.8, 0.3, 0.8, 0.3 + 0.375 + 0.2])
+    assert variance[0] == 0.0
+    assert (variance[4] > variance[1:4]).all()
+
+
 def test_the_best_of_each_rung_go_on():
     nan = np.nan
     values = np.array([[3.0, 1.0, 9.0], [2.0, 2.0, nan], [1.0, nan, nan], [4.0, nan, nan], [0.0, nan, nan]])
