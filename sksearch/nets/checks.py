@@ -58,7 +58,15 @@ def check_workers(estimator, n_workers, backend, devices):
     ValueError
         If every fit would fail, with the fix.
     """
-    if n_workers == 1 or getattr(backend, "uses_threads", False):
+    if n_workers == 1:
+        return
+    if getattr(backend, "uses_threads", False):
+        warnings.warn(
+            f"Networks that are trained in {n_workers} threads of one process draw from one random number "
+            "generator, and scores differ from run to run; use joblib's default backend, 'loky', or "
+            "n_jobs=1, for the same ones.",
+            stacklevel=7,
+        )
         return
     forks = (
         type(backend).__name__ == "MultiprocessingBackend" and multiprocessing.get_start_method() == "fork"

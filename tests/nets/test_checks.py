@@ -70,8 +70,18 @@ def test_a_callback_that_can_not_be_pickled_is_named_where_workers_need_it():
     search_over(net).fit(X, y)
     with pytest.raises(ValueError, match=r"callback 'Writing' \(its 'writer'\) can not be sent to n_jobs=2"):
         search_over(net, n_jobs=2).fit(X, y)
-    with parallel_config(backend="threading"):
+    with parallel_config(backend="threading"), pytest.warns(UserWarning, match="in 2 threads"):
         search_over(net, n_jobs=2).fit(X, y)
+
+
+@pytest.mark.filterwarnings("error")
+def test_threads_share_a_generator_and_it_is_said():
+    message = "draw from one random number generator, and.*use joblib's default backend, 'loky', or n_jobs=1"
+    with parallel_config(backend="threading"):
+        with pytest.warns(UserWarning, match=message) as said:
+            search_over(make_net(), n_jobs=2).fit(X, y)
+        assert len(said) == 1
+        search_over(make_net(), n_jobs=1).fit(X, y)
 
 
 @pytest.mark.parametrize(
