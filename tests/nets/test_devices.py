@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,9 @@ from toys import MLP, blobs, make_net
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
-from sksearch.nets.devices import claimed
+from sksearch.nets.devices import claimed, move
 from sksearch.nets.environment import NetEnvironment
+from sksearch.nets.randomness import seeded
 
 X, y = blobs()
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="file locks")
@@ -225,6 +227,37 @@ def test_a_gpu_that_failed_does_not_end_the_search(monkeypatch):
     settings = {"executor": Rounds(devices=["cpu:0"]), "refit": False}
     fitted = search_over(make_net(Asserting), {"module__hidden": [4, 13, 8]}, **settings).fit(X, y)
     assert fitted.cv_results_["status"].tolist() == ["ok", "failed", "ok"]
+
+
+def test_the_generators_of_gpus_are_left_as_they_were(monkeypatch):
+    restored = []
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: ["as before"])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", restored.append)
+    with seeded(0, 1):
+        assert not restored
+    assert restored == [["as before"]]
+
+
+def test_a_net_moves_with_its_criterion_and_the_state_of_its_optimizer():
+    net = make_net(optimizer=torch.optim.Adam, criterion__weight=torch.ones(3), max_epochs=1).fit(X, y)
+    with swapped_parameters():
+        move(net, "meta")
+    averages = [state["exp_avg"] for state in net.optimizer_.state.values()]
+    tensors = [*net.module_.parameters(), net.criterion_.weight, *averages]
+    assert len(averages) == len(list(net.module_.parameters()))
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
+    assert net.device == "meta"
+
+
+@contextmanager
+def swapped_parameters():
+    """Let parameters stay the same objects when they move to "meta", as they do when they move to a GPU."""
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    try:
+        yield
+    finally:
+        torch.__future__.set_swap_module_params_on_conversion(False)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
