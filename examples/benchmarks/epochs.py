@@ -22,6 +22,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from sksearch import BayesSearchCV, GeneticSearchCV
+from sksearch.nets import InMemoryLoader
 
 SPACE = {
     "lr": (1e-4, 1.0, "log-uniform"),
@@ -74,7 +75,9 @@ def search(searcher, name, seed, n_iter, max_epochs, resource):
         criterion=nn.CrossEntropyLoss,
         max_epochs=max_epochs,
         train_split=None,
+        iterator_train=InMemoryLoader,  # the same results, sooner
         iterator_train__shuffle=True,
+        iterator_valid=InMemoryLoader,
         verbose=0,
     )
     pipeline = make_pipeline(StandardScaler(), FunctionTransformer(np.float32), net)
