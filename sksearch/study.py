@@ -105,7 +105,7 @@ class Study:
     def _contender(self, last=False):
         """Of the trials that wait, return the most promising if it has a chance to be the best.
 
-        With `last`, when no other is left to begin, nothing is better than to run what will probably win.
+        With `last`, when no other is left to begin, no better ones will come: whoever may well win has room.
         """
         waiting = list(self._waiting.values())
         if not waiting:
@@ -116,7 +116,7 @@ class Study:
         chances = racing.chances(*self._resource.forecast(rows), self._best)
         worthy = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
         room = self._resource.have_room(rows, np.array([number in self._waiting for number in self._rows]))
-        room |= last & (chances >= 0.5)
+        room |= last & (chances >= racing.GOOD_CHANCE)
         chances = dict(zip(self._rows, np.where(worthy & room, chances, -1.0), strict=True))
         worthy = dict(zip(self._rows, worthy, strict=True))
         for trial in waiting:

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.special import digamma, polygamma, stdtr
 
 LEAST_CHANCE = 0.03
+# Chance from which a trial need not wait for room when no other is left to begin.
+GOOD_CHANCE = 0.2
 
 # Prior of the degrees of freedom of a variance among candidates, and how many candidates it is worth.
 _PRIOR_DOF = 4.0

@@ -192,6 +192,28 @@ def test_the_best_candidate_wins_although_it_comes_last(n_iter):
     assert fitted.cv_results_["status"].tolist().count("ok") <= (n_iter + 1) // 2
 
 
+class Curves(WarmEpochs):
+    """Scores after 3, 9 and 27 epochs, by quality."""
+
+    scores: ClassVar[dict] = {
+        1: [0.50, 0.60, 0.70],
+        2: [0.55, 0.66, 0.75],
+        3: [0.54, 0.67, 0.80],
+        4: [0.20, 0.25, 0.30],
+    }
+
+    def score(self, X, y):
+        return self.scores[self.quality][[3, 9, 27].index(self.epochs_)]
+
+
+def test_who_had_no_room_goes_on_in_the_end_if_it_may_well_win():
+    """The third is expected a bit below the second, which was run to its end, and overtakes it."""
+    settings = {"n_iter": 4, "cv": 2, "resource": "max_epochs"}
+    fitted = search(Curves(), {"quality": [1, 2, 3, 4]}, **settings).fit(X, y)
+    assert fitted.cv_results_["n_resources"].tolist() == [27, 27, 27, 3]
+    assert fitted.best_params_["quality"] == 3
+
+
 def test_a_step_of_a_pipeline_goes_on():
     estimator = make_pipeline(StandardScaler(), MLPClassifier((5,), random_state=0, max_iter=30))
     space = {"mlpclassifier__alpha": (1e-6, 1.0, "log-uniform")}
