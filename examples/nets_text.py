@@ -83,7 +83,7 @@ class TextTransformer(nn.Module):
 COMMON = {
     "net__lr": (5e-4, 2e-2, "log-uniform"),
     "net__optimizer__weight_decay": (1e-4, 1.0, "log-uniform"),
-    "net__module__width": [16, 32, 64],
+    "net__module__width": [16, 32],
     "net__module__n_layers": [1, 2],
     "net__module__dropout": (0.0, 0.6),
     "net__callbacks__clip__gradient_clip_value": (0.1, 10.0, "log-uniform"),
@@ -91,7 +91,7 @@ COMMON = {
 }
 SPACE = [
     {"net__module": [TextTransformer], "net__module__n_heads": [2, 4, 8], **COMMON},
-    {"net__module": [TextGRU], "net__module__hidden": (16, 64, "log-uniform"), **COMMON},
+    {"net__module": [TextGRU], "net__module__hidden": (16, 48, "log-uniform"), **COMMON},
 ]
 
 
@@ -131,7 +131,7 @@ def load():
 
 
 def main():
-    args = arguments(__doc__.split("\n")[0], n_iter=20, epochs=9)
+    args = arguments(__doc__.split("\n")[0], n_iter=15, epochs=9)
     train, test = load()
     model = make_model(args.epochs)
     options = {"n_iter": args.n_iter, "cv": 3, "n_jobs": args.n_jobs, "random_state": 0}
