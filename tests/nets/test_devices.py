@@ -59,6 +59,7 @@ def most_at_once(folder):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Networks that are trained in")
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 @pytest.mark.parametrize("executor", [Rounds, Stream])
 @pytest.mark.parametrize("n_devices", [1, 2])

@@ -305,6 +305,7 @@ def n_threads(net, X, y):
     return float(torch.get_num_threads())
 
 
+@pytest.mark.filterwarnings("ignore:Networks that are trained in")
 @pytest.mark.parametrize(
     ("backend", "expected"), [("loky", 1), ("threading", max(1, (os.cpu_count() or 1) // 2))]
 )
