@@ -100,7 +100,7 @@ def have_room(values, waiting, factor):
     return np.array([room[rung] for rung in reached], dtype=bool)
 
 
-def worth_a_fold(chances, waiting, last):
+def worth_a_fold(chances, expected, waiting, last):
     """Say which trials get their next fold, and which are paused, perhaps for good.
 
     While there are new trials to begin, only those go on that are expected to beat the best: what comes later
@@ -112,6 +112,8 @@ def worth_a_fold(chances, waiting, last):
     ----------
     chances : ndarray of shape (n,)
         To beat the best.
+    expected : ndarray of shape (n,)
+        Forecast of the mean over all folds.
     waiting : ndarray of bool, shape (n,)
         Whether a trial waits; the others run their next fold, or have run all.
     last : bool
@@ -121,10 +123,13 @@ def worth_a_fold(chances, waiting, last):
     -------
     worth : ndarray of bool, shape (n,)
     """
-    too_few = (~waiting).sum() < (N_LEAST if last else N_FIRST)
-    if too_few or (last and chances[waiting].sum() >= MOST_LEFT):
-        return np.full(len(chances), True)
-    return (chances >= LIKELY) & (not last)
+    if (~waiting).sum() < (N_LEAST if last else N_FIRST):
+        # Not by chances: those of the hopeless are the larger the less is known of them, and each would get a
+        # fold, and none all.
+        return waiting & (expected >= expected[waiting].max())
+    if last:
+        return np.full(len(chances), chances[waiting].sum() >= MOST_LEFT)
+    return chances >= LIKELY
 
 
 def twins(scores):

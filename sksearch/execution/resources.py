@@ -120,7 +120,7 @@ class Folds(AllAtOnce):
         return super().chances(rows, best) * (1.0 - racing.twins(rows))
 
     def free(self, rows, chances, waiting, last):
-        return racing.worth_a_fold(chances, waiting, last)
+        return racing.worth_a_fold(chances, self.forecast(rows)[0], waiting, last)
 
 
 class Rungs(AllAtOnce):
