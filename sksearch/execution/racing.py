@@ -18,7 +18,7 @@ MOST_LEFT = 0.3
 # Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
 # variances that are learned from fewer make a forecast too sure of itself.
 N_FIRST = 3
-N_LEAST = 7
+N_LEAST = 10
 # Share of pairs of trials that are taken to be twins before any are seen.
 _SHARE_OF_TWINS = 0.05
 # Digits, of the largest score, in which twins agree.
