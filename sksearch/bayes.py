@@ -70,9 +70,11 @@ class BayesSearchCV(AdaptiveSearchCV):
         What candidates get bit by bit, so that those without a chance cost little. With "folds" a candidate
         runs one fold after the other, with "n_samples" all folds on more and more of the training rows, and
         with the name of a parameter, such as "max_epochs" or "clf__n_estimators", on more and more
-        iterations; an estimator with ``warm_start`` or ``partial_fit`` goes on where it is. A candidate is
-        dropped when its chance to beat the best is below 3 %, or, with samples and iterations, when it is not
-        among the best ``1 / factor`` that got as far; the model learns from what was run. See the user guide
+        iterations; an estimator with ``warm_start`` or ``partial_fit`` goes on where it is. With
+        folds, a candidate that does not look best is paused, and has the rest when all have begun, if it may
+        still be the best; with samples and iterations it is dropped when its chance to beat the best is below
+        3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
+        run. See the user guide
         on resources.
     min_resources : int or "auto", default="auto"
         What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from sksearch.execution import Trial, racing
+from sksearch.execution import Trial
 
 
 class Study:
@@ -103,9 +103,9 @@ class Study:
         return time.monotonic() > self._deadline
 
     def _contender(self, last=False):
-        """Of the trials that wait, return the most promising if it has a chance to be the best.
+        """Of the trials that wait, return the most promising that may go on.
 
-        With `last`, when no other is left to begin, no better ones will come: whoever may well win has room.
+        `last` says that no trial is left to begin.
         """
         waiting = list(self._waiting.values())
         if not waiting:
@@ -113,15 +113,14 @@ class Study:
         if not np.isfinite(self._best):  # nothing to compare with
             return waiting[0]
         rows = self._table()
-        chances = racing.chances(*self._resource.forecast(rows), self._best)
-        worthy = (chances >= racing.LEAST_CHANCE) & self._resource.among_best(rows)
-        room = self._resource.have_room(rows, np.array([number in self._waiting for number in self._rows]))
-        room |= last & (chances >= racing.GOOD_CHANCE)
-        chances = dict(zip(self._rows, np.where(worthy & room, chances, -1.0), strict=True))
-        worthy = dict(zip(self._rows, worthy, strict=True))
+        waits = np.array([number in self._waiting for number in self._rows])
+        chances = self._resource.chances(rows, self._best)
+        hopeless = dict(zip(self._rows, self._resource.hopeless(rows, chances), strict=True))
         for trial in waiting:
-            if not worthy[trial.number]:
+            if hopeless[trial.number]:
                 trial.models.clear()  # of all that were ever dropped, they could fill the memory
+        free = self._resource.free(rows, chances, waits, last)
+        chances = dict(zip(self._rows, np.where(free, chances, -1.0), strict=True))
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
 
@@ -177,6 +176,8 @@ class Study:
             if trial.complete or not known:
                 ended.append(trial)
                 values.append(value)
+                if not known:
+                    self._rows.pop(trial.number, None)
             else:
                 self._waiting[trial.number] = trial
             self._count(trial, np.atleast_1d(value))

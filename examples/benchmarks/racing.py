@@ -20,7 +20,7 @@ from searchers import _sksearch_notation
 from tasks import make_task, task_names
 
 from sksearch import BayesSearchCV
-from sksearch.execution import racing
+from sksearch.execution.resources import Folds
 
 TASKS = [
     "iris-dt-nll",
@@ -62,36 +62,55 @@ def search(searcher, name, seed, n_folds, n_iter, resource=None):
     return np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
 
 
-def model_of_chances(scores, row):
-    """The policy of `resource="folds"`."""
-    known = scores[: row + 1]
-    known = known[np.isfinite(known).any(axis=1)]
-    best = known.mean(axis=1)
-    forecast = racing.forecast_from_folds(known)
-    return racing.chances(*forecast, np.nanmax(best))[-1] >= racing.LEAST_CHANCE
-
-
-def forgiving(scores, row):
-    """Bergman et al. (2024): stop below the worst fold of the best candidate."""
-    best = scores[np.nanargmax(scores[:row].mean(axis=1))]
-    return np.nanmean(scores[row]) >= best.min()
-
-
-def replay(scores, policy):
-    """Run a search's candidates again, in order; return the share of folds run, and if the winner is lost."""
+def paused(scores):
+    """Run a search's candidates again, in order, as `resource="folds"` does; NaN where nothing was run."""
     known = np.full_like(scores, np.nan)
-    n_folds = scores.shape[1]
-    complete = False
+    n_known = np.zeros(len(scores), int)
+    n_folds, n_begun, best = scores.shape[1], 0, -np.inf
+    resource = Folds(n_folds, 1)
+    works = np.isfinite(scores).all(axis=1)
+
+    def next_of(last):
+        rows = np.flatnonzero(works[:n_begun])
+        waiting = n_known[rows] < n_folds
+        if not waiting.any() or not np.isfinite(best):
+            return rows[waiting][0] if waiting.any() else None
+        chances = resource.chances(known[rows], best)
+        free = waiting & resource.free(known[rows], chances, waiting, last)
+        return rows[np.where(free, chances, -1.0).argmax()] if free.any() else None
+
+    while True:
+        if (row := next_of(False)) is None and n_begun < len(scores):
+            row, n_begun = n_begun, n_begun + 1
+        elif row is None and (row := next_of(True)) is None:
+            return known
+        known[row, n_known[row]] = scores[row, n_known[row]]
+        n_known[row] += 1
+        if n_known[row] == n_folds:
+            best = max(best, scores[row].mean())
+
+
+def forgiving(scores):
+    """The same by Bergman et al. (2024): stop, for good, below the worst fold of the best candidate."""
+    known = np.full_like(scores, np.nan)
     for row in range(len(scores)):
-        for fold in range(n_folds):
+        for fold in range(scores.shape[1]):
             known[row, fold] = scores[row, fold]
+            means = known[:row].mean(axis=1)
             if np.isnan(known[row, fold]):
                 break
-            if complete and fold + 1 < n_folds and not policy(known, row):
+            if np.isfinite(means).any() and known[row, : fold + 1].mean() < known[np.nanargmax(means)].min():
                 break
-        complete |= bool(np.isfinite(known[row]).all())
-    best = np.nanmax(scores.mean(axis=1))
-    return np.isfinite(known).mean(), np.nanmax(known.mean(axis=1)) < best - 1e-12 * abs(best)
+    return known
+
+
+def outcome(scores, known):
+    """Share of fits run; if the winner is lost; if to one that is worse by a tenth of its standard error."""
+    winner = scores[np.nanargmax(scores.mean(axis=1))]
+    short = winner.mean() - np.nanmax(known.mean(axis=1))
+    error = winner.std(ddof=1) / np.sqrt(len(winner))
+    lost = short > 1e-12 * abs(winner.mean())
+    return np.isfinite(known).mean(), lost, lost and short > 0.1 * error
 
 
 def compare(name, seed, n_folds, n_iter):
@@ -109,7 +128,7 @@ def compare(name, seed, n_folds, n_iter):
         },
         random.mean(axis=1),
     )
-    replays = [replay(s, p) for s in (full, random) for p in (model_of_chances, forgiving)]
+    replays = [outcome(s, policy(s)) for s in (full, random) for policy in (paused, forgiving)]
     return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, share, replays
 
 
@@ -135,11 +154,11 @@ def main():
         print(f"  fits, of those without racing: {interval([row[2] for row in rows])}")
         print(f"  regret, raced - full:             {interval(regret['raced'] - regret['full'])}")
         print(f"  regret, raced - full, equal fits: {interval(regret['raced'] - regret['full, equal fits'])}")
-        shares, lost = np.array([row[3] for row in rows], float).mean(axis=0).T
-        print("  replayed on full searches         fits  winner lost")
+        shares, lost, worse = np.array([row[3] for row in rows], float).mean(axis=0).T
+        print("  replayed on full searches         fits  winner lost  to a worse one")
         labels = ("Bayes, ours", "Bayes, forgiving", "random, ours", "random, forgiving")
-        for label, share, lost_share in zip(labels, shares, lost, strict=True):
-            print(f"    {label:30s} {share:6.2f} {lost_share:8.1%}")
+        for label, *numbers in zip(labels, shares, lost, worse, strict=True):
+            print(f"    {label:30s}" + " {:6.2f} {:8.1%} {:12.1%}".format(*numbers))
 
 
 if __name__ == "__main__":

@@ -190,7 +190,10 @@ class Fit:
                 if self.continuation is not None:
                     more = self.continuation.parameters(estimator) | more
                     stack.enter_context(self.continuation.going_on(estimator))
-                arguments["parameters"] = arguments["parameters"] | more
+                if more:
+                    estimator.set_params(**clone(more, safe=False))
+                # All are set; ``_fit_and_score`` would do it again, and needs them only to print them.
+                arguments["parameters"] = arguments["parameters"] | more if arguments["verbose"] > 1 else None
                 if front is not None:
                     arguments["estimator"] = front.replace(estimator)
                     arguments["X"] = front.row_numbers

@@ -1,9 +1,10 @@
 """Who gets more: a pure policy, from the scores so far to the trials that go on.
 
 Two forecasts say what a trial would score if it were run to its end, and how sure that is: one from some
-of its folds, one from less than all samples or iterations. A trial goes on while its chance to beat the best
-trial that was run to its end is at least `LEAST_CHANCE`; with samples or iterations it also has to be among
-the best that got as far.
+of its folds, one from less than all samples or iterations. From them follow the chances to beat the best
+trial that was run to its end. With folds, trials are paused, and go on in the order of their chances
+(`worth_a_fold`); with samples or iterations a trial is dropped when its chance is below `LEAST_CHANCE`, or
+when it is not among the best that got as far.
 """
 
 import numpy as np
@@ -12,6 +13,20 @@ from scipy.special import digamma, polygamma, stdtr
 LEAST_CHANCE = 0.03
 # Chance from which a trial need not wait for room when no other is left to begin.
 GOOD_CHANCE = 0.2
+
+# With folds: who goes on at once, and when the rest of the paused is left.
+LIKELY = 0.5
+MOST_LEFT = 0.3
+# Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
+# variances that are learned from fewer make a forecast too sure of itself.
+N_FIRST = 3
+N_LEAST = 10
+# Share of pairs of trials that are taken to be twins before any are seen.
+_SHARE_OF_TWINS = 0.05
+# Digits, of the largest score, in which twins agree.
+_DIGITS = 9
+# How many trials the prior of equal variances of folds is worth.
+_FOLD_WEIGHT = 2.0
 
 # Prior of the degrees of freedom of a variance among candidates, and how many candidates it is worth.
 _PRIOR_DOF = 4.0
@@ -87,14 +102,86 @@ def have_room(values, waiting, factor):
     return np.array([room[rung] for rung in reached], dtype=bool)
 
 
+def worth_a_fold(chances, expected, waiting, last):
+    """Say which trials get their next fold, and which are paused, perhaps for good.
+
+    While there are new trials to begin, only those go on that are expected to beat the best: what comes later
+    may decide about the others without a fit. When none is left to begin, the most promising goes on, again
+    and again, until the sum of the chances of all that wait is small: it bounds the probability that the best
+    is among them.
+
+    Parameters
+    ----------
+    chances : ndarray of shape (n,)
+        To beat the best.
+    expected : ndarray of shape (n,)
+        Forecast of the mean over all folds.
+    waiting : ndarray of bool, shape (n,)
+        Whether a trial waits; the others run their next fold, or have run all.
+    last : bool
+        Whether no trial is left to begin.
+
+    Returns
+    -------
+    worth : ndarray of bool, shape (n,)
+    """
+    if (~waiting).sum() < (N_LEAST if last else N_FIRST):
+        # Not by chances: those of the hopeless are the larger the less is known of them, and each would get a
+        # fold, and none all.
+        return waiting & (expected >= expected[waiting].max())
+    if last:
+        return np.full(len(chances), chances[waiting].sum() >= MOST_LEFT)
+    return chances >= LIKELY
+
+
+def twins(scores):
+    r"""Probability that a trial scores on all folds as one that was run to its end, and so can not beat it.
+
+    Parameters of no effect, or of less than a tree's threshold or a prediction's label needs to change, make
+    many candidates of a search the same model. Of two trials that agree on k folds, the odds to be twins are
+
+    .. math:: \frac{p}{(1 - p) c^k},
+
+    with p the share of twins and c the share of folds on which others agree by accident, both counted among
+    the pairs of trials that were run to their end: scores of few values agree often, real numbers never do.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_folds)
+        NaN for folds that were not run.
+
+    Returns
+    -------
+    probability : ndarray of shape (n,)
+        0 for a trial that differs from all that are complete.
+    """
+    n_known, n_folds = np.isfinite(scores).sum(axis=1), scores.shape[1]
+    # Twins may differ in the last digits; 0.0 is added for -0.0, whose bytes are others.
+    scores = np.round(scores / max(np.nanmax(np.abs(scores)), np.finfo(float).tiny), _DIGITS) + 0.0
+    complete = scores[n_known == n_folds]
+    seen = {row[:k].tobytes() for row in complete for k in range(1, n_folds)}
+    agrees = [row[:k].tobytes() in seen for row, k in zip(scores, n_known, strict=True)]
+    n_pairs, n_twins = len(complete) * (len(complete) - 1) / 2, _n_equal_pairs(complete)
+    accidents = sum(_n_equal_pairs(fold) for fold in complete.T) - n_folds * n_twins
+    accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
+    share = (n_twins + _SHARE_OF_TWINS) / (n_pairs + 1.0)
+    return np.where(agrees, share / (share + (1.0 - share) * accident**n_known), 0.0)
+
+
+def _n_equal_pairs(values):
+    counts = np.unique(values, axis=0, return_counts=True)[1]
+    return (counts * (counts - 1) / 2).sum()
+
+
 def forecast_from_folds(scores):
     """Forecast the mean over all folds from some of them.
 
     A score is modelled as the sum of the trial's mean, an effect that the fold has on all, and a residual
-    whose variance differs between trials: some are steady, some good on most folds and bad on a few. These
-    variances have a scaled inverse chi-squared prior, fitted to the residuals of all trials (empirical
-    Bayes, Smyth, 2004, section 6). So trials are dropped after one fold where all are alike, and get the
-    benefit of the doubt where they are not.
+    whose variance is a product: of the fold's, since some folds say less about the others, and of the
+    trial's, since some are steady, and some good on most folds and bad on a few. Variances of trials have a
+    scaled inverse chi-squared prior, fitted to the residuals of all trials (empirical Bayes, Smyth, 2004,
+    section 6). So one fold says enough where all are alike, and trials get the benefit of the doubt where
+    they are not.
 
     Parameters
     ----------
@@ -112,17 +199,32 @@ def forecast_from_folds(scores):
     """
     known = np.isfinite(scores)
     n_known, n_folds = known.sum(axis=1), scores.shape[1]
-    complete = scores[n_known == n_folds]
-    fold_effect = complete.mean(axis=0) - complete.mean() if len(complete) > 1 else np.zeros(n_folds)
+    whole = n_known == n_folds
+    complete, n = scores[whole], whole.sum()
+    fold_effect = complete.mean(axis=0) - complete.mean() if n > 1 else np.zeros(n_folds)
+    fold_variance = _fold_variances(complete - fold_effect)
+    weights = known / fold_variance
     adjusted = np.where(known, scores - fold_effect, 0.0)
-    mean = adjusted.sum(axis=1) / n_known
-    squares = (np.where(known, adjusted - mean[:, None], 0.0) ** 2).sum(axis=1)
+    level = (weights * adjusted).sum(axis=1) / weights.sum(axis=1)
+    mean = np.where(known, scores, level[:, None] + fold_effect).mean(axis=1)
+    squares = (weights * (adjusted - level[:, None]) ** 2).sum(axis=1)
+    squares[whole] *= n / max(n - 1, 1)  # the fold effects were fitted to these
     prior_variance, prior_dof = _variance_prior(squares, n_known - 1)
     dof = prior_dof + n_known - 1
     variance = (prior_dof * prior_variance + squares) / dof
-    # What is left to chance are the folds that were not run, and the fold effects.
-    left = (1.0 / n_known - 1.0 / n_folds) * (1.0 + 1.0 / len(complete))
-    return mean, variance * left, dof
+    # What is left to chance are the folds that were not run, the level they vary about, and fold effects.
+    left = (~known).sum(axis=1) ** 2 / weights.sum(axis=1) + (~known) @ fold_variance
+    return mean, variance * left / n_folds**2 * (1.0 + 1.0 / n), dof
+
+
+def _fold_variances(scores):
+    """How much scores vary on each fold, in units of the average, about the trial's mean: (n_folds,)."""
+    squares = (scores - scores.mean(axis=1, keepdims=True)) ** 2
+    total = squares.sum(axis=1, keepdims=True)
+    # Every trial counts the same, however much it varies.
+    shares = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0.0) * scores.shape[1]
+    variances = shares.sum(axis=0) + _FOLD_WEIGHT
+    return variances / variances.mean()
 
 
 def _variance_prior(squares, dof):

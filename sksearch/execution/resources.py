@@ -71,12 +71,27 @@ class AllAtOnce:
         """Whether a trial's result of a fold is the one that counts in the end."""
         return trial.complete
 
-    def among_best(self, rows):
-        """Say which trials, by their rows, are good enough among those that got as far."""
-        return np.full(len(rows), True)
+    def chances(self, rows, best):
+        """Probability of each trial, by its row, to beat the best complete one."""
+        return racing.chances(*self.forecast(rows), best)
 
-    def have_room(self, rows, waiting):
-        """Say which trials may go on, given which of them wait and which do so already."""
+    def hopeless(self, rows, chances):
+        """Say which trials will never go on, as far as one can know."""
+        return np.full(len(rows), False)
+
+    def free(self, rows, chances, waiting, last):
+        """Say which trials may go on now: those that wait do so in the order of their chances.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_columns)
+            Of all trials that were begun.
+        chances : ndarray of shape (n,)
+        waiting : ndarray of bool, shape (n,)
+            Whether a trial waits; the others run their next step, or have run all.
+        last : bool
+            Whether no trial is left to begin.
+        """
         return np.full(len(rows), True)
 
 
@@ -101,6 +116,12 @@ class Folds(AllAtOnce):
 
     forecast = staticmethod(racing.forecast_from_folds)
 
+    def chances(self, rows, best):
+        return super().chances(rows, best) * (1.0 - racing.twins(rows))
+
+    def free(self, rows, chances, waiting, last):
+        return racing.worth_a_fold(chances, self.forecast(rows)[0], waiting, last)
+
 
 class Rungs(AllAtOnce):
     """All folds in every step, with more of something each time: the base of `Samples` and `Iterations`.
@@ -119,11 +140,13 @@ class Rungs(AllAtOnce):
 
     forecast = staticmethod(racing.forecast_from_rungs)
 
-    def among_best(self, rows):
-        return racing.among_best(rows, self._factor)
+    def hopeless(self, rows, chances):
+        return (chances < racing.LEAST_CHANCE) | ~racing.among_best(rows, self._factor)
 
-    def have_room(self, rows, waiting):
-        return racing.have_room(rows, waiting, self._factor)
+    def free(self, rows, chances, waiting, last):
+        room = racing.have_room(rows, waiting, self._factor)
+        # When no other is left to begin, no better ones will come: whoever may well win has room.
+        return ~self.hopeless(rows, chances) & (room | (last & (chances >= racing.GOOD_CHANCE)))
 
 
 class Samples(Rungs):

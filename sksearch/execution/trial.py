@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from math import isfinite
 
 import numpy as np
 
@@ -102,15 +103,13 @@ class Trial:
 
         Of a tuple of metrics, which may include times, it is an array: all of it is -inf for a failure.
         """
-        several = isinstance(metric, tuple)
-        names = metric if several else (metric,)
-        means = np.full(len(names), np.nan)
-        if not self.failed:
-            results = self.folds.values()
-            means = np.array([np.mean([_pick(result, name) for result in results]) for name in names])
-        if not np.isfinite(means).all():
-            means = np.full(len(names), -np.inf)
-        return means if several else float(means[0])
+        if isinstance(metric, tuple):
+            means = np.array([self.value(name) for name in metric])
+            return means if np.isfinite(means).all() else np.full(len(metric), -np.inf)
+        if self.failed:
+            return -np.inf
+        mean = float(np.mean([_pick(result, metric) for result in self.folds.values()]))
+        return mean if isfinite(mean) else -np.inf
 
     @property
     def measured(self):

@@ -85,6 +85,8 @@ class Optimizer(ABC):
         ValueError
             If a value is NaN or +inf: a failure has to be said as one. If the number of objectives changes.
         """
+        if not len(points):
+            return
         points = np.asarray(points, float).reshape(len(points), self.space.n_columns)
         values = np.asarray(values, float)
         noise = np.zeros(len(values)) if noise is None else np.asarray(noise, float)
@@ -96,16 +98,18 @@ class Optimizer(ABC):
             raise ValueError(f"Values have the shape {values.shape}, those before {self.values.shape}.")
         if values.ndim > 1:
             values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, -np.inf)
-        for point, value, variance in zip(points, values, noise, strict=True):
-            key = self.space.key(point)
+        keys, new = [self.space.key(point) for point in points], []
+        for i, key in enumerate(keys):
             self._pending.pop(key, None)
-            if (row := self._told.get(key)) is None:
-                self._told[key] = len(self.values)
-                self.points = np.vstack([self.points, point])
-                self.values = np.concatenate([self.values, [value]])
-                self.noise = np.append(self.noise, variance)
-            else:
-                self.values[row], self.noise[row] = value, variance
+            if key not in self._told:
+                self._told[key] = len(self._told)
+                new.append(i)
+        if new:
+            self.points = np.concatenate([self.points, points[new]])
+            self.values = np.concatenate([self.values, values[new]])
+            self.noise = np.concatenate([self.noise, noise[new]])
+        rows = [self._told[key] for key in keys]
+        self.values[rows], self.noise[rows] = values, noise
 
     def describe(self, points):
         """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.

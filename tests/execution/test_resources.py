@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
+from sksearch.execution import Rounds
 
 X, y = load_breast_cancer(return_X_y=True)
 SVM = make_pipeline(StandardScaler(), SVC())
@@ -271,6 +272,90 @@ def test_a_journal_goes_on_in_the_middle_of_a_trial(tmp_path, resource, executor
         again = search(WarmEpochs(), space, **settings, journal=journal).fit(X, y)
         for name in ("params", "status", "n_resources", "mean_test_score"):
             assert repr(list(again.cv_results_[name])) == repr(list(whole.cv_results_[name]))
+
+
+class Table(ClassifierMixin, BaseEstimator):
+    """Scores by a table of candidates and folds; X says which fold a row is tested in."""
+
+    scores = 2 * np.random.default_rng(3).normal(size=(20, 1)) + np.random.default_rng(4).normal(size=(20, 4))
+    scores[12] = [4.0, 8.0, 8.0, 8.0]  # the best, which nobody would think after its first fold
+
+    def __init__(self, number=0):
+        self.number = number
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return self.scores[self.number, int(X[0, 0])]
+
+
+def search_table(**settings):
+    rows = np.arange(40)
+    splits = [(np.flatnonzero(rows % 4 != fold), np.flatnonzero(rows % 4 == fold)) for fold in range(4)]
+    settings = {"n_iter": 20, "cv": splits, "resource": "folds", "random_state": 0} | settings
+    data = (rows % 4)[:, None], rows // 4 % 2
+    return BayesSearchCV(Table(), {"number": list(range(20))}, **settings).fit(*data).cv_results_
+
+
+def steps_in(journal):
+    """Trial and step, in the order in which they were recorded."""
+    return [(line["number"], line["step"]) for line in map(json.loads, journal.read_bytes().splitlines()[1:])]
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_candidates_are_paused_and_the_promising_ones_resumed(tmp_path, executor):
+    results = search_table(executor=executor, journal=tmp_path / "journal.jsonl")
+    steps = steps_in(tmp_path / "journal.jsonl")
+    began = steps.index((19, 0))
+    paused = {number for number, step in steps[began:] if step > 0}
+    assert results["params"][int(np.nanargmax(results["mean_test_score"]))] == {"number": 12}
+    assert 12 in paused
+    assert "stopped" in results["status"]
+    # The most promising come first: who was resumed scored more than who was not.
+    partial = results["partial_test_score"]
+    assert partial[sorted(paused)].mean() > partial[results["n_resources"] == 1].mean()
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_a_journal_goes_on_with_candidates_that_are_paused(tmp_path, executor):
+    journal = tmp_path / "journal.jsonl"
+    whole = search_table(executor=executor, journal=journal)
+    steps = steps_in(journal)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    for n_lines in (len(lines) // 3, steps.index((19, 0)) + 2, len(lines) - 2):
+        journal.write_bytes(b"".join(lines[:n_lines]))
+        again = search_table(executor=executor, journal=journal)
+        assert steps_in(journal) == steps
+        for name in ("params", "status", "n_resources", "mean_test_score"):
+            assert repr(list(again[name])) == repr(list(whole[name]))
+
+
+def test_paused_candidates_are_resumed_in_the_same_way_by_any_workers():
+    one, two = (search_table(executor=Rounds(n_points=2), n_jobs=n_jobs) for n_jobs in (None, 2))
+    for name in ("params", "n_resources", "mean_test_score"):
+        assert repr(list(one[name])) == repr(list(two[name]))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_a_candidate_that_fails_after_its_first_fold_stands_in_nobodys_way(monkeypatch):
+    def fit(self, X, y):
+        if self.number == 7 and 1 not in X[:, 0]:  # in its second fold
+            raise RuntimeError("late")
+        self.classes_ = np.unique(y)
+        return self
+
+    monkeypatch.setattr(Table, "fit", fit)
+    scores = Table.scores.copy()
+    scores[7] = 100.0
+    monkeypatch.setattr(Table, "scores", scores)
+    results = search_table(refit=False)
+    assert results["status"][7] == "failed"
+    assert results["params"][int(np.nanargmax(results["mean_test_score"]))] == {"number": 12}
 
 
 def test_a_search_out_of_time_has_a_candidate_that_was_run_to_its_end():
