@@ -6,7 +6,7 @@ from deap import base
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
-from sksearch.optimizers.screening import sample_values
+from sksearch.optimizers.screening import RoughModel
 
 # A litter: children of two parents, of the gene pool, and strangers.
 _N_BRED = 12
@@ -75,7 +75,7 @@ class EvolutionOptimizer(Optimizer):
     Cauchy distribution, mostly small and at times far, a category to another, a subset by a few columns less
     or more. Twelve have many parents: each coordinate comes from another point of the *gene pool*, the best
     tenth of all, a little moved. Eight are strangers, drawn from the space. Which one is evaluated is decided
-    by what a rough model, see `sample_values`, draws for them: near what is well known the better child has
+    by what a rough model, see `RoughModel`, draws for them: near what is well known the better child has
     the better chance, elsewhere every one has some.
 
     With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
@@ -127,6 +127,7 @@ class EvolutionOptimizer(Optimizer):
         n = max(2, population_size // 2)
         strata = rng.permuted(np.tile(np.arange(n)[:, None], space.n_columns), axis=0)
         self._start = space.draw((strata + rng.random(strata.shape)) / n)
+        self._model = RoughModel(space)
         # Parents of points asked, as points: their bytes identify them.
         self._parents = {}
         self._litter = {}
@@ -206,7 +207,7 @@ class EvolutionOptimizer(Optimizer):
         bred, from_two = self._from_two(ranked)
         children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
-        promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
+        promise = self._model.sample(self.points[known], merit[known], children, self.rng)
         parents = [*from_many, *from_two]  # strangers have none
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}
         return children[np.argsort(-promise, kind="stable")]
