@@ -3,10 +3,12 @@
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from sksearch._compat import Interval, StrOptions
 from sksearch.optimizers import EvolutionOptimizer
 from sksearch.search import AdaptiveSearchCV
+from sksearch.space import Subset
 
 
 class GeneticSearchCV(AdaptiveSearchCV):
@@ -256,3 +258,43 @@ class GeneticSearchCV(AdaptiveSearchCV):
             mutation_rate=self.mutation_rate,
             tournament_size=self.tournament_size,
         )
+
+    def _make_measure(self, space, scorers):
+        names = {name for branch in space.branches for name, dim in branch.items() if isinstance(dim, Subset)}
+        return _ColumnImportance(names.pop()) if len(space.subsets) == 1 and len(names) == 1 else None
+
+
+class _ColumnImportance:
+    """What is measured of every fit: how important the columns of a subset are to the model.
+
+    As in recursive feature elimination it is the size of the coefficients, here times the standard deviation
+    of what they are multiplied by, or ``feature_importances_``.
+
+    Parameters
+    ----------
+    name : str
+        The parameter whose value is the subset, as a mask.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, estimator, X, *data, **of_fit):
+        """Return the importance by column, NaN for those left out; nothing where the model has none."""
+        mask = estimator.get_params().get(self.name)
+        front, model = (
+            (estimator[:-1], estimator[-1]) if isinstance(estimator, Pipeline) else (None, estimator)
+        )
+        if mask is None:
+            return {}
+        if (importance := getattr(model, "feature_importances_", None)) is None:
+            if not isinstance(coef := getattr(model, "coef_", None), np.ndarray):
+                return {}
+            importance = np.abs(coef).reshape(-1, coef.shape[-1]).sum(axis=0)
+            X = front.transform(X) if front is not None and len(front) else X
+            importance = importance * np.std(X, axis=0) if isinstance(X, np.ndarray) else importance
+        if len(importance) != np.sum(mask):  # steps after the mask have made other columns of them
+            return {}
+        of_column = np.full(len(mask), np.nan)
+        of_column[np.asarray(mask)] = importance
+        return {"importance": of_column}

@@ -6,7 +6,8 @@ from deap import base
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
-from sksearch.optimizers.screening import RoughModel
+from sksearch.optimizers.screening import MOST_KNOWN, RoughModel, spread_rows
+from sksearch.optimizers.worth import ColumnWorth
 
 # A litter: children of two parents, of the gene pool, and strangers.
 _N_BRED = 12
@@ -128,6 +129,8 @@ class EvolutionOptimizer(Optimizer):
         strata = rng.permuted(np.tile(np.arange(n)[:, None], space.n_columns), axis=0)
         self._start = space.draw((strata + rng.random(strata.shape)) / n)
         self._model = RoughModel(space)
+        # Of one subset it is known whose importances a model has.
+        self._worth = ColumnWorth(space.subsets[0][1].n) if len(space.subsets) == 1 else None
         # Parents of points asked, as points: their bytes identify them.
         self._parents = {}
         self._litter = {}
@@ -185,6 +188,19 @@ class EvolutionOptimizer(Optimizer):
             generation[row] = 1 + generation[known].max() if known else 0
         return {"generation": generation, "parents": parents}
 
+    def note(self, point, measured):
+        """Take what the fits of a point measured.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        measured : list of dict
+            Of every fold: `importance`, an ndarray of shape (n,) for a subset of n columns; NaN for columns
+            that were left out.
+        """
+        self._worth.note(np.mean([fold["importance"] for fold in measured], axis=0))
+
     # -- breeding ----------------------------------------------------------------------------------
 
     def _next(self):
@@ -207,6 +223,7 @@ class EvolutionOptimizer(Optimizer):
         bred, from_two = self._from_two(ranked)
         children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
+        known = known[spread_rows(len(known), MOST_KNOWN)]
         promise = self._model.sample(self.points[known], merit[known], children, self.rng)
         parents = [*from_many, *from_two]  # strangers have none
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}
@@ -215,7 +232,8 @@ class EvolutionOptimizer(Optimizer):
     def _from_pool(self, ranked):
         """Children of the better points, and the rows of their parents, -1 for none."""
         good = ranked[: min(max(2, int(np.ceil(_POOL * len(ranked)))), _MOST_POOLED)]
-        children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng)
+        worth = self._sample_worth(_N_POOLED)
+        children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng, worth)
         return children, np.where(sources < 0, -1, good[sources])
 
     def _from_two(self, ranked):
@@ -255,13 +273,23 @@ class EvolutionOptimizer(Optimizer):
         exchanged = (points + np.ceil(others * rng.random(points.shape)) / (others + 1.0)) % 1.0
         moved = np.where(space.ordered, np.clip(points + step, 0.0, 1.0), exchanged)
         children = np.where(changes, moved, points)
+        worth = self._sample_worth(len(points))
         for columns, subset in space.subsets:
             # A crossover may have left too many or too few columns; those to change are random.
             children[:, columns] = subset.snap(points[:, columns] + 0.2 * rng.random((len(points), subset.n)))
             rows = np.flatnonzero(changes[:, columns.start])
-            children[rows, columns] = subset.flip(points[rows, columns], rng)
+            flipped = subset.flip(points[rows, columns], rng, None if worth is None else worth[rows, columns])
+            children[rows, columns] = flipped
         # Another branch may have been the mutation, where nothing is inherited but what it shares.
         return space.snap(self._completed(children, space.active(points)))
+
+    def _sample_worth(self, n):
+        """Draw what the columns of the subset are worth, of shape (n, n_columns); None where unknown."""
+        if self._worth is None or not self._worth.known:
+            return None
+        worth = np.zeros((n, self.space.n_columns))
+        worth[:, self.space.subsets[0][0]] = self._worth.sample(n, self.rng)
+        return worth
 
     def _completed(self, points, known):
         """Draw what points need to be those of their branch, and was not known."""

@@ -110,8 +110,8 @@ class Subset(Dimension):
         np.put_along_axis(largest, order, np.where(taken, 0.75, 0.25), axis=1)
         return largest
 
-    def flip(self, points, rng):
-        """Remove some columns at random, replace some, or add some: four, three and one time of eight.
+    def flip(self, points, rng, worth=None):
+        """Remove some columns, replace some, or add some: four, three and one time of eight.
 
         Where columns do not matter, subsets shrink.
 
@@ -124,6 +124,8 @@ class Subset(Dimension):
             Encoded subsets; columns are left out or added at random where there are too many or too few.
         rng : numpy.random.Generator
             Source of randomness.
+        worth : ndarray of shape (n_points, n), default=None
+            Columns worth least are removed, and those worth most are added. Without it, they are random.
 
         Returns
         -------
@@ -150,10 +152,12 @@ class Subset(Dimension):
         # Where there is a single subset, nothing changes.
         kind = np.minimum(kind, 2)
         most_changes = most[np.arange(len(points)), kind]
-        n_changes = np.minimum((1.0 - rng.random(len(points))) ** -2.0, most_changes).astype(int)  # exponent 1.5
-        chance = rng.random(points.shape)
-        leaves = _least(np.where(on, chance, np.inf), n_changes * (kind != 0))
-        enters = _least(np.where(on, np.inf, chance), n_changes * (kind != 1))
+        n_changes = np.minimum((1.0 - rng.random(len(points))) ** -2.0, most_changes).astype(
+            int
+        )  # exponent 1.5
+        worth = rng.random(points.shape) if worth is None else worth
+        leaves = _least(np.where(on, worth, np.inf), n_changes * (kind != 0))
+        enters = _least(np.where(on, np.inf, -worth), n_changes * (kind != 1))
         return np.where(leaves | enters, 1.0 - points, points)
 
     def neighbors(self, point):
