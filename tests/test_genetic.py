@@ -14,12 +14,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV, GeneticSearchCV
 from sksearch.execution import Rounds
+from sksearch.genetic import _ColumnImportance
 from sksearch.space import ColumnMask, Subset
 
 X, y = load_iris(return_X_y=True)
@@ -205,6 +206,59 @@ def test_feature_selection_finds_the_informative_columns():
     sized = {**space, "columnmask__mask": Subset(24, min_features=2, max_features=4)}
     results = GeneticSearchCV(pipeline, sized, n_iter=60, cv=3, random_state=0).fit(noisy, y).cv_results_
     assert {sum(p["columnmask__mask"]) for p in results["params"]} <= {2, 3, 4}
+
+
+def noisy_classes(n_noise, seed=0):
+    """Four columns that matter, of unequal scales, and columns of noise."""
+    rng = np.random.default_rng(seed)
+    return np.hstack([X * [1e3, 1.0, 1e-3, 1.0], rng.standard_normal((150, n_noise))])
+
+
+SELECT = {"columnmask__mask": Subset(64), "logisticregression__C": (1e-2, 1e2, "log-uniform")}
+
+
+def select_columns(**settings):
+    pipeline = make_pipeline(ColumnMask(), StandardScaler(), LogisticRegression(solver="lbfgs", max_iter=50))
+    settings = {"n_iter": 60, "cv": 3, "random_state": 0} | settings
+    return GeneticSearchCV(pipeline, SELECT, **settings).fit(noisy_classes(60), y)
+
+
+def test_coefficients_tell_which_columns_to_drop():
+    kept = np.array(select_columns().best_params_["columnmask__mask"])
+    assert kept[2:4].all()  # the petals
+    assert kept[4:].sum() < 12
+
+
+def test_a_journal_keeps_what_columns_are_worth(tmp_path):
+    path = tmp_path / "search.jsonl"
+    select_columns(n_iter=25, journal=path)
+    resumed, whole = select_columns(n_iter=40, journal=path), select_columns(n_iter=40)
+    assert resumed.cv_results_["params"] == whole.cv_results_["params"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "expected"),
+    [
+        (make_pipeline(ColumnMask(), StandardScaler(), LogisticRegression()), True),
+        (make_pipeline(StandardScaler(), ColumnMask(), LogisticRegression()), True),
+        (make_pipeline(ColumnMask(), TREE), True),
+        (make_pipeline(ColumnMask(), PolynomialFeatures(2), LogisticRegression()), False),
+        (make_pipeline(ColumnMask(), KNeighborsClassifier()), False),
+        (make_pipeline(ColumnMask(), SVC()), False),
+    ],
+    ids=["scaled after", "scaled before", "tree", "other columns", "neighbours", "no coefficients"],
+)
+def test_the_importance_of_columns_is_measured_where_the_model_has_one(pipeline, expected):
+    measure = _ColumnImportance("columnmask__mask")
+    pipeline = clone(pipeline).set_params(columnmask__mask=(True, False, True, True))
+    measured = measure(pipeline.fit(1e3 * X, y), 1e3 * X, y)
+    assert bool(measured) == expected
+    if expected:
+        importance = measured["importance"]
+        assert np.isnan(importance[1])
+        assert importance[2:].min() > importance[0]  # of petals and sepals
+    space = {"columnmask__mask": Subset(4, max_features=3)}
+    GeneticSearchCV(pipeline, space, n_iter=12, cv=3, random_state=0).fit(X, y)
 
 
 @pytest.mark.parametrize(
