@@ -125,6 +125,12 @@ class EvolutionOptimizer(Optimizer):
         self.mutation_rate = mutation_rate
         self.tournament_size = tournament_size
         self._n_parameters = int(space.parameter.max(initial=-1)) + 1
+        self._in_subset = np.zeros(space.n_columns, bool)
+        for columns, _ in space.subsets:
+            self._in_subset[columns] = True
+        self._numbers = np.flatnonzero(space.ordered)
+        self._categories = np.flatnonzero(~space.ordered & ~self._in_subset)
+        self._n_chosen = np.empty(0, int)  # of the points told
         n = max(2, population_size // 2)
         strata = rng.permuted(np.tile(np.arange(n)[:, None], space.n_columns), axis=0)
         self._start = space.draw((strata + rng.random(strata.shape)) / n)
@@ -266,12 +272,15 @@ class EvolutionOptimizer(Optimizer):
         unchanged = ~mutates.any(axis=1)
         mutates[unchanged, chance[unchanged].argmin(axis=1)] = True
         changes = mutates[:, space.parameter]
-        step = _STEP * rng.standard_cauchy(points.shape)
+        moved = points.copy()
+        numbers, categories = self._numbers, self._categories
+        step = _STEP * rng.standard_cauchy((len(points), len(numbers)))
         # At least to the next value, where there are steps between them.
-        step = np.copysign(np.maximum(np.abs(step), 1.0 / space.n_values), step)
-        others = np.where(space.ordered, 2.0, space.n_values) - 1.0
-        exchanged = (points + np.ceil(others * rng.random(points.shape)) / (others + 1.0)) % 1.0
-        moved = np.where(space.ordered, np.clip(points + step, 0.0, 1.0), exchanged)
+        step = np.copysign(np.maximum(np.abs(step), 1.0 / space.n_values[numbers]), step)
+        moved[:, numbers] = np.minimum(np.maximum(points[:, numbers] + step, 0.0), 1.0)
+        n_values = space.n_values[categories]
+        further = np.ceil((n_values - 1.0) * rng.random((len(points), len(categories)))) / n_values
+        moved[:, categories] = (points[:, categories] + further) % 1.0
         children = np.where(changes, moved, points)
         worth = self._sample_worth(len(points))
         for columns, subset in space.subsets:
@@ -311,11 +320,15 @@ class EvolutionOptimizer(Optimizer):
 
         Of equal points with subsets, those of fewer columns are better.
         """
-        values, points = self.values[:n_told], self.points[:n_told]
+        values = self.values[:n_told]
         merit = values if values.ndim == 1 else crowded_merit(values)
         if not self.space.subsets:
             return merit
-        n_chosen = sum((points[:, columns] > 0.5).sum(axis=1) for columns, _ in self.space.subsets)
+        n_counted = len(self._n_chosen)
+        if n_counted < len(self.points):
+            fresh = self.points[n_counted:, self._in_subset] > 0.5
+            self._n_chosen = np.append(self._n_chosen, fresh.sum(axis=1))
+        n_chosen = self._n_chosen[:n_told]
         order = np.lexsort((-n_chosen, merit))
         better = (merit[order][1:] > merit[order][:-1]) | (n_chosen[order][1:] < n_chosen[order][:-1])
         rank = np.zeros(len(merit))

@@ -99,7 +99,8 @@ class Subset(Dimension):
         share = points.sum(axis=1) % 1.0
         sizes = np.floor(self.min_features * ((self.max_features + 1) / self.min_features) ** share)
         # Rounding may reach the upper end.
-        return self._largest(points, np.minimum(sizes, self.max_features))
+        sizes = np.minimum(sizes, self.max_features).astype(int)
+        return np.where(_least(-points, sizes), 0.75, 0.25)
 
     @staticmethod
     def _largest(points, sizes):
@@ -152,9 +153,8 @@ class Subset(Dimension):
         # Where there is a single subset, nothing changes.
         kind = np.minimum(kind, 2)
         most_changes = most[np.arange(len(points)), kind]
-        n_changes = np.minimum((1.0 - rng.random(len(points))) ** -2.0, most_changes).astype(
-            int
-        )  # exponent 1.5
+        # An exponent of 1.5.
+        n_changes = np.minimum((1.0 - rng.random(len(points))) ** -2.0, most_changes).astype(int)
         worth = rng.random(points.shape) if worth is None else worth
         leaves = _least(np.where(on, worth, np.inf), n_changes * (kind != 0))
         enters = _least(np.where(on, np.inf, -worth), n_changes * (kind != 1))
