@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.pipeline import Pipeline
 
 from sksearch._compat import Interval, StrOptions
@@ -292,7 +293,8 @@ class _ColumnImportance:
                 return {}
             importance = np.abs(coef).reshape(-1, coef.shape[-1]).sum(axis=0)
             X = front.transform(X) if front is not None and len(front) else X
-            importance = importance * np.std(X, axis=0) if isinstance(X, np.ndarray) else importance
+            if not issparse(X) and (X := np.asarray(X)).dtype.kind in "biuf":
+                importance = importance * X.std(axis=0)
         if len(importance) != np.sum(mask):  # steps after the mask have made other columns of them
             return {}
         of_column = np.full(len(mask), np.nan)
