@@ -7,8 +7,8 @@ _PRIOR = 1.0
 # A new importance counts at least so much: what a column is worth depends on the others, which change.
 _LEAST_WEIGHT = 0.1
 # Spread of a draw: of what is known well, and of what was seen once.
-_SPREAD = 0.2
-_FIRST_SPREAD = 0.6
+_SPREAD = 0.1
+_FIRST_SPREAD = 0.3
 
 
 class ColumnWorth:
