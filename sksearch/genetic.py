@@ -16,10 +16,11 @@ class GeneticSearchCV(AdaptiveSearchCV):
     """Evolution of hyperparameters by cross-validation.
 
     The better candidates are the parents of the next ones, which mix their parameters and change about one of
-    them; of a litter of children, one of which a rough model expects much is evaluated. A proposal costs one
-    to three milliseconds, whatever the number of candidates before it, so this is the searcher for hundreds
-    and thousands of candidates, for many parameters, and for subsets of columns. With few candidates that
-    take a second or more, `BayesSearchCV` needs fewer fits.
+    them; of a litter of children, one of which a rough model expects much is evaluated. A proposal costs
+    about a millisecond, whatever the number of candidates before it, so this is the searcher for hundreds and
+    thousands of candidates, for many parameters, and for subsets of columns. Where one ``Subset`` is searched
+    and the last step has ``coef_`` or ``feature_importances_``, these say which columns to remove first. With
+    few candidates that take a second or more, `BayesSearchCV` needs fewer fits.
 
     Parameters
     ----------
@@ -162,6 +163,9 @@ class GeneticSearchCV(AdaptiveSearchCV):
     Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
 
     Jin, "Surrogate-assisted evolutionary computation: recent advances and future challenges", 2011.
+
+    Guyon, Weston, Barnhill & Vapnik, "Gene selection for cancer classification using support vector
+    machines", 2002.
 
     Bergman, Purucker & Hutter, "Don't waste your time: early stopping cross-validation", 2024.
 

@@ -79,6 +79,9 @@ class EvolutionOptimizer(Optimizer):
     by what a rough model, see `RoughModel`, draws for them: near what is well known the better child has
     the better chance, elsewhere every one has some.
 
+    Where models tell how important columns are to them, see `note`, columns of a subset that were worth
+    little are removed first, and those that were worth much, or were never tried, added.
+
     With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
     each other, and on the same front one in a less crowded place.
 
@@ -323,6 +326,9 @@ class EvolutionOptimizer(Optimizer):
         values = self.values[:n_told]
         merit = values if values.ndim == 1 else crowded_merit(values)
         if not self.space.subsets:
+            return merit
+        ordered = np.sort(merit[np.isfinite(merit)])
+        if (ordered[1:] > ordered[:-1]).all():
             return merit
         n_counted = len(self._n_chosen)
         if n_counted < len(self.points):
