@@ -2,7 +2,8 @@
 
     python examples/feature_selection.py --fits 1000 --seeds 3
 
-`GeneticSearchCV` tunes the mask of `ColumnMask` and the penalty of the model together. Beside it stand
+`GeneticSearchCV` tunes the mask of `ColumnMask` and the penalty of the model together; "OneStandardError" is
+the same search, with the winner of the fewest columns within a standard error of the best. Beside it stand
 `RFECV`, with as many fits as it needs, and sklearn-genetic-opt's `GAFeatureSelectionCV`, where it is
 installed, with as many fits. Each winner is scored by folds that none of them has seen.
 """
@@ -22,7 +23,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sksearch import GeneticSearchCV
+from sksearch import GeneticSearchCV, OneStandardError
 from sksearch.space import ColumnMask, Subset
 
 N_NOISE = 100
@@ -35,7 +36,15 @@ def make_data(seed):
     return StandardScaler().fit_transform(np.hstack([X, noise])), y
 
 
-def sksearch_genetic(X, y, cv, n_fits, seed):
+def count_columns(params):
+    return sum(params["columnmask__mask"])
+
+
+def sksearch_simplest(X, y, cv, n_fits, seed):
+    return sksearch_genetic(X, y, cv, n_fits, seed, refit=OneStandardError(simplicity=count_columns))
+
+
+def sksearch_genetic(X, y, cv, n_fits, seed, refit=True):
     space = {
         "columnmask__mask": Subset(X.shape[1]),
         "logisticregression__C": (1e-3, 1e3, "log-uniform"),
@@ -46,6 +55,7 @@ def sksearch_genetic(X, y, cv, n_fits, seed):
         n_iter=n_fits // cv.get_n_splits(),
         scoring=SCORING,
         cv=cv,
+        refit=refit,
         random_state=seed,
     ).fit(X, y)
     C = search.best_params_["logisticregression__C"]
@@ -83,6 +93,7 @@ def sklearn_genetic(X, y, cv, n_fits, seed):
 
 SELECTORS = {
     "GeneticSearchCV": sksearch_genetic,
+    "OneStandardError": sksearch_simplest,
     "RFECV": recursive_elimination,
     "GAFeatureSelectionCV": sklearn_genetic,
 }
@@ -92,11 +103,12 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--fits", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--selectors", nargs="+", choices=SELECTORS, default=list(SELECTORS))
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     print(f"{SCORING}, mean of {options.seeds} seeds")
     print(f"{'':22s}{'fits':>8s}{'noise left':>12s}{'kept':>6s}{'score':>9s}{'unseen':>9s}{'s':>7s}")
-    for name, select in SELECTORS.items():
+    for name in options.selectors:
         rows = []
         for seed in range(options.seeds):
             X, y = make_data(seed)
@@ -104,7 +116,7 @@ def main(arguments=None):
             unseen = StratifiedKFold(5, shuffle=True, random_state=1000 + seed)
             start = time.perf_counter()
             try:
-                support, C, score, n_fits = select(X, y, cv, options.fits, seed)
+                support, C, score, n_fits = SELECTORS[name](X, y, cv, options.fits, seed)
             except ImportError as error:
                 print(f"{name:22s}skipped: {error}")
                 break

@@ -8,18 +8,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import FitFailedWarning
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV, GeneticSearchCV
 from sksearch.execution import Rounds
+from sksearch.genetic import _ColumnImportance
 from sksearch.space import ColumnMask, Subset
 
 X, y = load_iris(return_X_y=True)
@@ -205,6 +206,69 @@ def test_feature_selection_finds_the_informative_columns():
     sized = {**space, "columnmask__mask": Subset(24, min_features=2, max_features=4)}
     results = GeneticSearchCV(pipeline, sized, n_iter=60, cv=3, random_state=0).fit(noisy, y).cv_results_
     assert {sum(p["columnmask__mask"]) for p in results["params"]} <= {2, 3, 4}
+
+
+def select_columns(**settings):
+    """Sixty columns of unequal scales, of which the first six matter."""
+    data, target = make_regression(120, 60, n_informative=6, noise=20, shuffle=False, random_state=0)
+    pipeline = make_pipeline(ColumnMask(), StandardScaler(), Ridge())
+    space = {"columnmask__mask": Subset(60), "ridge__alpha": (1e-2, 1e3, "log-uniform")}
+    settings = {"n_iter": 80, "cv": 3, "random_state": 0} | settings
+    return GeneticSearchCV(pipeline, space, **settings).fit(data * np.logspace(-3, 3, 60), target)
+
+
+def test_coefficients_tell_which_columns_to_drop(monkeypatch):
+    search = select_columns()
+    monkeypatch.setattr(GeneticSearchCV, "_make_measure", lambda *_: None)
+    blind = select_columns()
+    kept, kept_blindly = (np.array(s.best_params_["columnmask__mask"]) for s in (search, blind))
+    assert kept[:6].sum() >= 5
+    assert kept[6:].sum() < kept_blindly[6:].sum()
+    assert search.best_score_ > 0.9
+
+
+def test_a_journal_keeps_what_columns_are_worth(tmp_path):
+    path = tmp_path / "search.jsonl"
+    select_columns(n_iter=15, journal=path)
+    resumed, whole = select_columns(n_iter=25, journal=path), select_columns(n_iter=25)
+    assert resumed.cv_results_["params"] == whole.cv_results_["params"]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "expected"),
+    [
+        (make_pipeline(ColumnMask(), StandardScaler(), LogisticRegression()), True),
+        (make_pipeline(StandardScaler(), ColumnMask(), LogisticRegression()), True),
+        (make_pipeline(ColumnMask(), RidgeClassifier()), True),
+        (make_pipeline(ColumnMask(), TREE), True),
+        (make_pipeline(ColumnMask(), PolynomialFeatures(2), LogisticRegression()), False),
+        (make_pipeline(ColumnMask(), KNeighborsClassifier()), False),
+        (make_pipeline(ColumnMask(), SVC()), False),
+    ],
+    ids=[
+        "scaled after",
+        "scaled before",
+        "not scaled",
+        "tree",
+        "other columns",
+        "neighbours",
+        "no coefficients",
+    ],
+)
+def test_the_importance_of_columns_is_measured_where_the_model_has_one(pipeline, expected):
+    measure = _ColumnImportance("columnmask__mask")
+    pipeline = clone(pipeline).set_params(columnmask__mask=(True, False, True, True))
+    measured = measure(pipeline.fit(1e3 * X, y), 1e3 * X, y)
+    assert bool(measured) == expected
+    if expected:
+        importance = measured["importance"]
+        assert np.isnan(importance[1])
+        assert importance[2:].min() > importance[0]  # of petals and sepals
+    space = {"columnmask__mask": Subset(4, max_features=3)}
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    for data in (X, frame):
+        search = GeneticSearchCV(pipeline, space, n_iter=5, cv=2, random_state=0).fit(data, y)
+        assert search.optimizer_._worth.known == expected
 
 
 @pytest.mark.parametrize(

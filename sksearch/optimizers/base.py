@@ -43,6 +43,7 @@ class Optimizer(ABC):
         self.noise = np.empty(0)
         self._pending = {}
         self._told = {}
+        self._keys = {}
 
     def ask(self, n=1):
         """Propose points to evaluate.
@@ -65,7 +66,7 @@ class Optimizer(ABC):
 
     def expect(self, point):
         """Take note of a point that is being evaluated, asked or not: it is pending until told."""
-        self._pending[self.space.key(point)] = point
+        self._pending[self._key(point)] = point
 
     def tell(self, points, values, noise=None):
         """Report values of points; a point told again has its value replaced.
@@ -98,7 +99,7 @@ class Optimizer(ABC):
             raise ValueError(f"Values have the shape {values.shape}, those before {self.values.shape}.")
         if values.ndim > 1:
             values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, -np.inf)
-        keys, new = [self.space.key(point) for point in points], []
+        keys, new = [self._key(point) for point in points], []
         for i, key in enumerate(keys):
             self._pending.pop(key, None)
             if key not in self._told:
@@ -110,6 +111,7 @@ class Optimizer(ABC):
             self.noise = np.concatenate([self.noise, noise[new]])
         rows = [self._told[key] for key in keys]
         self.values[rows], self.noise[rows] = values, noise
+        self._keys = {name: key for name, key in self._keys.items() if key in self._pending}
 
     def describe(self, points):
         """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.
@@ -133,8 +135,15 @@ class Optimizer(ABC):
         Points that are known already are passed over.
         """
 
+    def _key(self, point):
+        """Identity of a point's setting, worked out once from its proposal until it is told."""
+        name = point.tobytes()
+        if name not in self._keys:
+            self._keys[name] = self.space.key(point)
+        return self._keys[name]
+
     def _is_new(self, point):
-        key = self.space.key(point)
+        key = self._key(point)
         return key not in self._told and key not in self._pending
 
     def _next(self):

@@ -16,7 +16,7 @@ def better_rows(values):
     return np.argsort(-values, kind="stable")[:k]
 
 
-def sample_like(space, good, n, rng):
+def sample_like(space, good, n, rng, worth=None):
     r"""Draw points from a density of given ones, the better of those told.
 
     Each coordinate is drawn independently from a mixture of kernels around the values that the k good points
@@ -39,6 +39,8 @@ def sample_like(space, good, n, rng):
         Number of points.
     rng : numpy.random.Generator
         Source of randomness.
+    worth : ndarray of shape (n, n_columns), default=None
+        What columns of subsets are worth, see ``Subset.flip``.
 
     Returns
     -------
@@ -69,7 +71,8 @@ def sample_like(space, good, n, rng):
         # Columns drawn anew would belong to subsets of another size.
         chosen = rng.integers(k, size=(n, subset.n))
         sources[:, columns] = np.where(space.active(good)[chosen, columns.start], chosen, -1)
-        mixed = subset.flip(good[chosen, np.arange(columns.start, columns.stop)], rng)
+        mixed = good[chosen, np.arange(columns.start, columns.stop)]
+        mixed = subset.flip(mixed, rng, None if worth is None else worth[:, columns])
         whole = (sources[:, columns] < 0).all(axis=1, keepdims=True)
         sampled[:, columns] = np.where(whole, prior[:, columns], mixed)
     sampled = space.snap(sampled)

@@ -6,7 +6,8 @@ from deap import base
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
-from sksearch.optimizers.screening import sample_values
+from sksearch.optimizers.screening import MOST_KNOWN, RoughModel, spread_rows
+from sksearch.optimizers.worth import ColumnWorth
 
 # A litter: children of two parents, of the gene pool, and strangers.
 _N_BRED = 12
@@ -75,8 +76,11 @@ class EvolutionOptimizer(Optimizer):
     Cauchy distribution, mostly small and at times far, a category to another, a subset by a few columns less
     or more. Twelve have many parents: each coordinate comes from another point of the *gene pool*, the best
     tenth of all, a little moved. Eight are strangers, drawn from the space. Which one is evaluated is decided
-    by what a rough model, see `sample_values`, draws for them: near what is well known the better child has
+    by what a rough model, see `RoughModel`, draws for them: near what is well known the better child has
     the better chance, elsewhere every one has some.
+
+    Where models tell how important columns are to them, see `note`, columns of a subset that were worth
+    little are removed first, and those that were worth much, or were never tried, added.
 
     With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
     each other, and on the same front one in a less crowded place.
@@ -124,9 +128,18 @@ class EvolutionOptimizer(Optimizer):
         self.mutation_rate = mutation_rate
         self.tournament_size = tournament_size
         self._n_parameters = int(space.parameter.max(initial=-1)) + 1
+        self._in_subset = np.zeros(space.n_columns, bool)
+        for columns, _ in space.subsets:
+            self._in_subset[columns] = True
+        self._numbers = np.flatnonzero(space.ordered)
+        self._categories = np.flatnonzero(~space.ordered & ~self._in_subset)
+        self._n_chosen = np.empty(0, int)  # of the points told
         n = max(2, population_size // 2)
         strata = rng.permuted(np.tile(np.arange(n)[:, None], space.n_columns), axis=0)
         self._start = space.draw((strata + rng.random(strata.shape)) / n)
+        self._model = RoughModel(space)
+        # Of one subset it is known whose importances a model has.
+        self._worth = ColumnWorth(space.subsets[0][1].n) if len(space.subsets) == 1 else None
         # Parents of points asked, as points: their bytes identify them.
         self._parents = {}
         self._litter = {}
@@ -184,6 +197,19 @@ class EvolutionOptimizer(Optimizer):
             generation[row] = 1 + generation[known].max() if known else 0
         return {"generation": generation, "parents": parents}
 
+    def note(self, point, measured):
+        """Take what the fits of a point measured.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        measured : list of dict
+            Of every fold: `importance`, an ndarray of shape (n,) for a subset of n columns; NaN for columns
+            that were left out.
+        """
+        self._worth.note(np.mean([fold["importance"] for fold in measured], axis=0))
+
     # -- breeding ----------------------------------------------------------------------------------
 
     def _next(self):
@@ -206,7 +232,8 @@ class EvolutionOptimizer(Optimizer):
         bred, from_two = self._from_two(ranked)
         children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
-        promise = sample_values(self.space, self.points[known], merit[known], children, self.rng)
+        known = known[spread_rows(len(known), MOST_KNOWN)]
+        promise = self._model.sample(self.points[known], merit[known], children, self.rng)
         parents = [*from_many, *from_two]  # strangers have none
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}
         return children[np.argsort(-promise, kind="stable")]
@@ -214,7 +241,8 @@ class EvolutionOptimizer(Optimizer):
     def _from_pool(self, ranked):
         """Children of the better points, and the rows of their parents, -1 for none."""
         good = ranked[: min(max(2, int(np.ceil(_POOL * len(ranked)))), _MOST_POOLED)]
-        children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng)
+        worth = self._sample_worth(_N_POOLED)
+        children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng, worth)
         return children, np.where(sources < 0, -1, good[sources])
 
     def _from_two(self, ranked):
@@ -247,20 +275,33 @@ class EvolutionOptimizer(Optimizer):
         unchanged = ~mutates.any(axis=1)
         mutates[unchanged, chance[unchanged].argmin(axis=1)] = True
         changes = mutates[:, space.parameter]
-        step = _STEP * rng.standard_cauchy(points.shape)
+        moved = points.copy()
+        numbers, categories = self._numbers, self._categories
+        step = _STEP * rng.standard_cauchy((len(points), len(numbers)))
         # At least to the next value, where there are steps between them.
-        step = np.copysign(np.maximum(np.abs(step), 1.0 / space.n_values), step)
-        others = np.where(space.ordered, 2.0, space.n_values) - 1.0
-        exchanged = (points + np.ceil(others * rng.random(points.shape)) / (others + 1.0)) % 1.0
-        moved = np.where(space.ordered, np.clip(points + step, 0.0, 1.0), exchanged)
+        step = np.copysign(np.maximum(np.abs(step), 1.0 / space.n_values[numbers]), step)
+        moved[:, numbers] = np.minimum(np.maximum(points[:, numbers] + step, 0.0), 1.0)
+        n_values = space.n_values[categories]
+        further = np.ceil((n_values - 1.0) * rng.random((len(points), len(categories)))) / n_values
+        moved[:, categories] = (points[:, categories] + further) % 1.0
         children = np.where(changes, moved, points)
+        worth = self._sample_worth(len(points))
         for columns, subset in space.subsets:
             # A crossover may have left too many or too few columns; those to change are random.
             children[:, columns] = subset.snap(points[:, columns] + 0.2 * rng.random((len(points), subset.n)))
             rows = np.flatnonzero(changes[:, columns.start])
-            children[rows, columns] = subset.flip(points[rows, columns], rng)
+            flipped = subset.flip(points[rows, columns], rng, None if worth is None else worth[rows, columns])
+            children[rows, columns] = flipped
         # Another branch may have been the mutation, where nothing is inherited but what it shares.
         return space.snap(self._completed(children, space.active(points)))
+
+    def _sample_worth(self, n):
+        """Draw what the columns of the subset are worth, of shape (n, n_columns); None where unknown."""
+        if self._worth is None or not self._worth.known:
+            return None
+        worth = np.zeros((n, self.space.n_columns))
+        worth[:, self.space.subsets[0][0]] = self._worth.sample(n, self.rng)
+        return worth
 
     def _completed(self, points, known):
         """Draw what points need to be those of their branch, and was not known."""
@@ -282,11 +323,18 @@ class EvolutionOptimizer(Optimizer):
 
         Of equal points with subsets, those of fewer columns are better.
         """
-        values, points = self.values[:n_told], self.points[:n_told]
+        values = self.values[:n_told]
         merit = values if values.ndim == 1 else crowded_merit(values)
         if not self.space.subsets:
             return merit
-        n_chosen = sum((points[:, columns] > 0.5).sum(axis=1) for columns, _ in self.space.subsets)
+        ordered = np.sort(merit[np.isfinite(merit)])
+        if (ordered[1:] > ordered[:-1]).all():
+            return merit
+        n_counted = len(self._n_chosen)
+        if n_counted < len(self.points):
+            fresh = self.points[n_counted:, self._in_subset] > 0.5
+            self._n_chosen = np.append(self._n_chosen, fresh.sum(axis=1))
+        n_chosen = self._n_chosen[:n_told]
         order = np.lexsort((-n_chosen, merit))
         better = (merit[order][1:] > merit[order][:-1]) | (n_chosen[order][1:] < n_chosen[order][:-1])
         rank = np.zeros(len(merit))

@@ -45,6 +45,8 @@ def identity(value):
         # text does not.
         return ("float", f"{float(value):.12g}")
     if isinstance(value, (list, tuple)):
+        if {bool, np.bool_}.issuperset(map(type, value)):  # a subset of many columns
+            return (type(value).__name__, "bool", bytes(value))
         return (type(value).__name__, tuple(identity(item) for item in value))
     if isinstance(value, dict):
         items = ((identity(key), identity(item)) for key, item in value.items())

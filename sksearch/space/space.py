@@ -85,6 +85,7 @@ class Space:
         self._columns_of = {}
         for dimension, columns in self._placed:
             self._columns_of.setdefault(dimension, []).extend(range(columns.start, columns.stop))
+        self._columns_of = {dimension: _as_slice(columns) for dimension, columns in self._columns_of.items()}
         self.ordered = np.zeros(self.n_columns, bool)
         self.n_values = np.full(self.n_columns, float(len(self.branches)))
         self.parameter = np.zeros(self.n_columns, int)
@@ -264,6 +265,8 @@ class Space:
         -------
         active : ndarray of bool, shape (n, n_columns)
         """
+        if not self._offset:  # all are
+            return np.broadcast_to(self._active, np.shape(points))
         return self._active[self._branch_indices(points)]
 
     def snap(self, points):
@@ -286,9 +289,11 @@ class Space:
         if self._offset:
             mapped[:, :1] = self._choice.snap(points[:, :1])
         for dimension, columns in self._columns_of.items():
-            mapped_columns = getattr(dimension, method)(points[:, columns].reshape(-1, dimension.width))
-            mapped[:, columns] = mapped_columns.reshape(len(points), len(columns))
-        return np.where(self.active(mapped), mapped, _INACTIVE)
+            own = points[:, columns]
+            mapped[:, columns] = getattr(dimension, method)(own.reshape(-1, dimension.width)).reshape(
+                own.shape
+            )
+        return np.where(self.active(mapped), mapped, _INACTIVE) if self._offset else mapped
 
     def key(self, point):
         """Hashable identity of the configuration that a point stands for.
@@ -341,6 +346,12 @@ class Space:
                 if (key := self.key_of(params)) not in seen:
                     seen.add(key)
                     yield self.encode(params)
+
+
+def _as_slice(columns):
+    """The same columns, as a slice where they are side by side."""
+    first, last = columns[0], columns[-1]
+    return slice(first, last + 1) if columns == list(range(first, last + 1)) else np.array(columns)
 
 
 def _parse(param_distributions):

@@ -99,16 +99,20 @@ class Subset(Dimension):
         share = points.sum(axis=1) % 1.0
         sizes = np.floor(self.min_features * ((self.max_features + 1) / self.min_features) ** share)
         # Rounding may reach the upper end.
-        return self._largest(points, np.minimum(sizes, self.max_features))
+        sizes = np.minimum(sizes, self.max_features).astype(int)
+        return np.where(_least(-points, sizes), 0.75, 0.25)
 
     @staticmethod
     def _largest(points, sizes):
         """Turn the `sizes[i]` largest coordinates of row i on, the others off."""
-        ranks = np.argsort(np.argsort(-points, axis=1, kind="stable"), axis=1, kind="stable")
-        return np.where(ranks < np.asarray(sizes)[:, None], 0.75, 0.25)
+        order = np.argsort(-points, axis=1, kind="stable")
+        largest = np.empty_like(points)
+        taken = np.arange(points.shape[1]) < np.asarray(sizes)[:, None]
+        np.put_along_axis(largest, order, np.where(taken, 0.75, 0.25), axis=1)
+        return largest
 
-    def flip(self, points, rng):
-        """Remove some columns at random, replace some, or add some: four, three and one time of eight.
+    def flip(self, points, rng, worth=None):
+        """Remove some columns, replace some, or add some: four, three and one time of eight.
 
         Where columns do not matter, subsets shrink.
 
@@ -121,6 +125,8 @@ class Subset(Dimension):
             Encoded subsets; columns are left out or added at random where there are too many or too few.
         rng : numpy.random.Generator
             Source of randomness.
+        worth : ndarray of shape (n_points, n), default=None
+            Columns worth least are removed, and those worth most are added. Without it, they are random.
 
         Returns
         -------
@@ -132,22 +138,27 @@ class Subset(Dimension):
         Doerr, Le, Makhmara & Nguyen, "Fast genetic algorithms", 2017.
         """
         points = self.snap(points + 0.2 * rng.random(points.shape))  # ties in random order
-        for point in points:
-            on = rng.permutation(np.flatnonzero(point > 0.5))
-            off = rng.permutation(np.flatnonzero(point < 0.5))
-            most_added = min(len(on), self.max_features - len(on))
-            most_removed = min(max(1, len(on) // 2), len(on) - self.min_features)
-            most_replaced = min(max(1, len(on) // 2), len(off))
-            most = np.array([most_added, most_removed, most_replaced])
-            if not most.any():  # there is a single subset
-                continue
-            chance = np.where(most > 0, _FLIPS, 0.0)
-            kind = rng.choice(3, p=chance / chance.sum())
-            n_changes = int(min((1.0 - rng.random()) ** -2.0, most[kind]))  # exponent 1.5
-            n_added, n_removed = n_changes * (kind != 1), n_changes * (kind != 0)
-            point[off[:n_added]] = 0.75
-            point[on[:n_removed]] = 0.25
-        return points
+        on = points > 0.5
+        n_on = on.sum(axis=1)
+        half = np.maximum(1, n_on // 2)
+        most = np.column_stack(
+            [
+                np.minimum(n_on, self.max_features - n_on),
+                np.minimum(half, n_on - self.min_features),
+                np.minimum(half, self.n - n_on),
+            ]
+        )
+        chance = np.where(most > 0, _FLIPS, 0.0).cumsum(axis=1)
+        kind = (chance <= rng.random((len(points), 1)) * chance[:, -1:]).sum(axis=1)
+        # Where there is a single subset, nothing changes.
+        kind = np.minimum(kind, 2)
+        most_changes = most[np.arange(len(points)), kind]
+        # An exponent of 1.5.
+        n_changes = np.minimum((1.0 - rng.random(len(points))) ** -2.0, most_changes).astype(int)
+        worth = rng.random(points.shape) if worth is None else worth
+        leaves = _least(np.where(on, worth, np.inf), n_changes * (kind != 0))
+        enters = _least(np.where(on, np.inf, -worth), n_changes * (kind != 1))
+        return np.where(leaves | enters, 1.0 - points, points)
 
     def neighbors(self, point):
         flipped = np.tile(point, (self.n, 1))
@@ -162,3 +173,9 @@ class Subset(Dimension):
             for columns in combinations(range(self.n), k)
         )
         return [tuple(i in columns for i in range(self.n)) for columns in chosen]
+
+
+def _least(values, counts):
+    """Tell which are the `counts[i]` smallest of row i, of distinct values."""
+    ends = np.sort(values, axis=1)[np.arange(len(values)), np.maximum(counts - 1, 0)]
+    return (values <= ends[:, None]) & (counts > 0)[:, None]

@@ -125,6 +125,40 @@ def test_flips_shrink_subsets_and_now_and_then_grow_them():
     assert np.mean(sizes > 20) > 0.05
 
 
+def test_what_columns_are_worth_decides_which_go_and_which_come():
+    subset, rng = Subset(30), np.random.default_rng(0)
+    points = np.where(rng.random((200, 30)) < 0.5, 0.75, 0.25)
+    worth = rng.permuted(np.tile(np.arange(30.0), (200, 1)), axis=1)
+    flipped = subset.flip(points, rng, worth)
+    for point, child, value in zip(points, flipped, worth, strict=True):
+        on, removed, added = point > 0.5, child < point, child > point
+        assert removed.any() or added.any()
+        assert value[removed].max(initial=-1.0) < value[on & ~removed].min(initial=30.0)
+        assert value[added].min(initial=30.0) > value[~on & ~added].max(initial=-1.0)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_columns_that_models_find_important_are_kept(seed):
+    space = Space({"m": Subset(80), "x": (0.0, 1.0)})
+
+    def select(measures):
+        optimizer = EvolutionOptimizer(space, np.random.default_rng(seed))
+        for _ in range(100):
+            points = optimizer.ask(1)
+            chosen = points[0, :80] > 0.5
+            if measures:
+                importance = np.where(chosen, np.where(np.arange(80) < 5, 1.0, 0.1), np.nan)
+                optimizer.note(points[0], [{"importance": importance}, {"importance": 2 * importance}])
+            optimizer.tell(points, [chosen[:5].sum() - 0.02 * chosen.sum()])
+        return optimizer
+
+    optimizer = select(measures=True)
+    best = optimizer.points[optimizer.values.argmax()] > 0.5
+    assert best[:5].all()
+    assert best[5:80].sum() < 5
+    assert optimizer.values.max() > select(measures=False).values.max()
+
+
 def test_of_columns_that_do_not_matter_few_are_left():
     space = Space({"m": Subset(60), "x": (0.0, 1.0)})
 

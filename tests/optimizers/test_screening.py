@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy.special import ndtri
 
-from sksearch.optimizers.screening import sample_values
+from sksearch.optimizers.screening import RoughModel
 from sksearch.space import Space, Subset
 
 SPACE = Space({"x": (0.0, 1.0), "y": (1, 30), "k": ["a", "b", "c"], "flag": [True, False]})
@@ -20,7 +21,7 @@ def known_of(space, n, score, seed=0):
 
 def draws(space, known, values, points, n=100):
     rng = np.random.default_rng(1)
-    return np.array([sample_values(space, known, values, points, rng) for _ in range(n)])
+    return np.array([RoughModel(space).sample(known, values, points, rng) for _ in range(n)])
 
 
 @pytest.mark.parametrize("n_known", [20, 50, 500])
@@ -70,7 +71,9 @@ def test_equal_values_and_repeated_points_are_no_obstacle(space):
     space = Space(space)
     known = space.sample(80, np.random.default_rng(0))
     for values in (np.zeros(80), np.repeat([1.0, 0.0], 40)):
-        sampled = sample_values(space, known, values, np.tile(known[:5], (2, 1)), np.random.default_rng(1))
+        sampled = RoughModel(space).sample(
+            known, values, np.tile(known[:5], (2, 1)), np.random.default_rng(1)
+        )
         assert np.isfinite(sampled).all()
 
 
@@ -81,3 +84,21 @@ def test_a_good_branch_is_told_from_a_bad_one():
     sampled = draws(space, known, values, points, 20).mean(axis=0)
     good = points[:, 0] > 0.5
     assert sampled[good].min() > sampled[~good].max()
+
+
+def test_the_lengthscale_is_chosen_anew_when_there_is_a_twentieth_more():
+    model, rng = RoughModel(Space({"x": (0.0, 1.0)})), np.random.default_rng(0)
+    points = np.array([[0.8], [0.9]])
+
+    def together(n, score):
+        # Of a line, the normal scores are on a line.
+        known = 0.25 + 0.1 * ndtri((np.arange(n)[:, None] + 0.5) / n)
+        known = known[np.argsort(-score(known[:, 0]))]
+        drawn = [model.sample(known, score(known[:, 0]), points, rng) for _ in range(200)]
+        return np.corrcoef(np.transpose(drawn))[0, 1]
+
+    wavy = together(20, lambda x: np.sin(50 * x))
+    kept = together(20, lambda x: x)
+    anew = together(21, lambda x: x)
+    assert kept < wavy + 0.15
+    assert anew > kept + 0.05
