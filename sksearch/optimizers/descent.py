@@ -18,7 +18,7 @@ _N_STEPS_OF_ARM = 5
 _N_ARMS_KEPT = 2
 
 # Coordinates up to which a model of what was seen says where to go.
-_MOST_MODELLED = 6
+_MOST_MODELLED = 4
 
 # A derivative that is further than this from a finite difference, relatively, is not believed.
 _MOST_DISAGREEMENT = 0.2
@@ -49,6 +49,12 @@ class DescentOptimizer(Optimizer):
     from the points that were given at the beginning or, where none were, from the best of four quasi-random
     ones. Of several arms, each gets a few steps, and the best two are descended. What is left is spent on
     further starts. Starts where the loss is flat are passed over.
+
+    With two to four coordinates, a model of the values and slopes seen (`Surface`) says where the loss is
+    lowest, which is where a descent goes, and where the next start is: in turns where it promises the largest
+    improvement, and where its lower bound is lowest. Where slopes and values contradict each other, as at
+    kinks, it is given up for quasi-Newton descents. It only knows what the program has seen so far, so that
+    the program asks the same whenever it is run.
 
     Vectors can fit the noise of the folds. Where a vector is free, the other parameters are descended first,
     and then all. The descent goes on to its end, but only the points up to where the gradient has shrunk to
@@ -93,7 +99,7 @@ class DescentOptimizer(Optimizer):
         self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
         self._ended = {}  # where descents have led to, and by which way
         self._chosen = {}  # where models have said to go
-        self._rough = set()  # when they could not
+        self._rough = set()  # when they could not, for the surface is no smooth one
         self._distrusted = False
 
     def expect(self, point):
@@ -162,7 +168,7 @@ class DescentOptimizer(Optimizer):
     def _search(self):
         """Search from the beginning; raise `_Wanted` where that takes a value that is not known."""
         self._n_drawn = 0
-        self._seen = {}
+        self._seen, self._given_up = {}, set()
         self._values(self._given)
         arms = self._arms
         if len(arms) > 1:
@@ -217,7 +223,9 @@ class DescentOptimizer(Optimizer):
         return sorted(points, key=lambda start: self._loss(start[1]))
 
     def _is_modelled(self, arm):
-        return not arm.vectors and 1 < arm.n_free <= _MOST_MODELLED
+        # The other parameters of a vector's arm are only on the way to the vector.
+        small = arm in self._arms and not arm.vectors and 1 < arm.n_free <= _MOST_MODELLED
+        return small and self.method == "lbfgs"
 
     def _modelled(self, arm, where):
         """A point by a model of what the program has seen of an arm; None where that knows none.
@@ -228,6 +236,8 @@ class DescentOptimizer(Optimizer):
         if not self._is_modelled(arm) or len(seen) < 2:
             return None
         key = arm.template.tobytes(), len(seen), where
+        if key[0] in self._given_up:
+            return None
         if key not in self._chosen:
             surface = self._model(arm, list(seen.values()))
             if surface is None or not surface.is_smooth:
@@ -236,14 +246,17 @@ class DescentOptimizer(Optimizer):
             else:
                 position = getattr(surface, where)()
                 self._chosen[key] = None if position is None else arm.point(position)
+        if key[:2] in self._rough:
+            self._given_up.add(key[0])
         chosen = self._chosen[key]
         return None if chosen is None or self.space.key(chosen) in seen else chosen
 
     def _model(self, arm, points):
         losses = np.array([self._loss(point) if self._usable(point) else np.nan for point in points])
-        losses[np.isnan(losses)] = np.nanmax(losses)
-        if not np.ptp(losses) > 0:
+        known = losses[np.isfinite(losses)]
+        if not len(known) or not np.ptp(known) > 0:
             return None
+        losses[np.isnan(losses)] = known.max()
         slopes = np.array([self._slope(arm, point) for point in points]) / arm.units
         return Surface(np.array([arm.position(point) for point in points]), losses, slopes, *arm.box)
 
@@ -282,6 +295,10 @@ class DescentOptimizer(Optimizer):
                 if self._signal(arm, best) > _SIGNAL_TO_LEAVE:
                     break
             start = best
+        if most == np.inf and self._is_modelled(arm):
+            start = self._go_by_model(arm, start)
+            if arm.template.tobytes() not in self._given_up:
+                return start
         return self._go_down(arm, start, most)
 
     def _go_down(self, arm, start, most):
@@ -291,15 +308,6 @@ class DescentOptimizer(Optimizer):
             best, way = self._ended[descent]
             self._see(arm, way)
             return best
-        if self.method == "lbfgs" and most == np.inf and self._is_modelled(arm):
-            start, rough = self._go_by_model(arm, start)
-            if not rough:
-                return start
-            descent = (arm.template.tobytes(), arm.n_free, start.tobytes(), most)
-            if descent in self._ended:
-                best, way = self._ended[descent]
-                self._see(arm, way)
-                return best
         way = []
         best, trusted, least_signal, n_evaluations = start, True, _SIGNAL_TO_LEAVE, 0
 
@@ -324,10 +332,7 @@ class DescentOptimizer(Optimizer):
         return best
 
     def _go_by_model(self, arm, start):
-        """Go where a model expects the loss to be lowest, until that is no lower.
-
-        Returns the best point on the way, and whether the surface is too rough for a model.
-        """
+        """Go where a model expects the loss to be lowest, until that is no lower; return the best point."""
         point = best = start
         while point is not None:
             if self._loss(point) < self._loss(best):
@@ -335,7 +340,7 @@ class DescentOptimizer(Optimizer):
             self._slope(arm, point)
             self._see(arm, [point])
             point = self._modelled(arm, "lowest")
-        return best, (arm.template.tobytes(), len(self._seen_of(arm))) in self._rough
+        return best
 
     # -- what is known -------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """A Gaussian process that knows slopes as well as values.
 
-Notation, as in `gp`, with r the difference of two points in units of the lengthscales, q = r'r, and slopes in the
-same units, g = l df/dx. With a kernel phi(q), and derivatives of phi by q,
+Notation, as in `gp`, with r the difference of two points in units of the lengthscales, q = r'r, and slopes
+in the same units, g = l df/dx. With a kernel phi(q), and derivatives of phi by q,
 
     cov(f, f')     = phi                    cov(f, g'_j)   = -2 phi' r_j
     cov(g_i, f')   = 2 phi' r_i             cov(g_i, g'_j) = -4 phi'' r_i r_j - 2 phi' [i = j]
@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 # Variance of values, relative to that of the function: they are exact, the algebra is not.
 _JITTER = 1e-9
 
-# Of the logarithms of lengthscales, in units of the descent, and of the relative variance of errors of slopes.
+# Of the logarithms of lengthscales, in units of the descent, and of the variance of errors of slopes.
 _MEAN_LENGTH, _STD_LENGTH = np.log(2.0), 1.0
 _MEAN_ERROR, _STD_ERROR = np.log(1e-5), 3.0
 
@@ -104,7 +104,13 @@ class SlopedProcess:
         rest = told - mean * ones
         alpha = cho_solve(factor, rest, check_finite=False)
         signal = rest @ alpha / size + np.finfo(float).tiny
-        self._factor, self._alpha, self._mean, self._signal, self._lengths = factor, alpha, mean, signal, lengths
+        self._factor, self._alpha, self._mean, self._signal, self._lengths = (
+            factor,
+            alpha,
+            mean,
+            signal,
+            lengths,
+        )
         deviation = (theta - self._prior_mean) / self._prior_std
         loss = size / 2 * np.log(signal) + np.log(np.diag(factor[0])).sum() + 0.5 * deviation @ deviation
         # The density of the slopes is that of g times the lengthscales.

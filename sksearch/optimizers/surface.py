@@ -13,7 +13,7 @@ _TOLERANCE = 1e-3
 # Standard deviation of the errors of slopes, relative to that of the surface, from which it is not smooth.
 _ROUGH = 0.1
 
-# Points that are compared (two to this power over the box, and around each of the best), and those climbed from.
+# Points that are compared, two to this power over the box, more around the best, and those climbed from.
 _LOG2_SPREAD = 8
 _N_BEST = 5
 _SCALES = 0.3, 0.03, 0.003
@@ -26,8 +26,8 @@ _MOST_TOLD = 240
 class Surface:
     r"""A model of the surface of a loss, by a `SlopedProcess`.
 
-    Modelled is :math:`\log(1 + (y - \min y) / u)`, where y is the logarithm of positive losses, and u the upper
-    quartile of the distances from the best: what matters are the differences between the good ones.
+    Modelled is :math:`\log(1 + (y - \min y) / u)`, where y is the logarithm of positive losses, and u the
+    upper quartile of the distances from the best: what matters are the differences between the good ones.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ class Surface:
         self.is_smooth = np.exp(self._process.theta[-1]) < _ROUGH**2
 
     def lowest(self):
-        """Where the loss is expected to be lowest; None if it is not expected to be lower than it is known to be."""
+        """Where the loss is expected to be lowest; None if that is not lower than the best known."""
         position, value = self._climb(UpperConfidenceBound(self._process, 0.0, beta=0.0))
         return position if value * self._unit > _TOLERANCE else None
 
