@@ -9,12 +9,17 @@ from scipy.stats import qmc
 from sksearch.optimizers.arm import Arm
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.minimize import minimize
+from sksearch.optimizers.surface import Surface
 
 # Starts that are compared before one is descended from, and what each of several arms gets at first.
 _N_STARTS = 4
 _N_STARTS_OF_ARM = 2
 _N_STEPS_OF_ARM = 5
 _N_ARMS_KEPT = 2
+
+# Coordinates up to which a model of what was seen says where to go: of three, support vector machines, whose
+# losses have kinks, were worse for it.
+_MOST_MODELLED = 2
 
 # A derivative that is further than this from a finite difference, relatively, is not believed.
 _MOST_DISAGREEMENT = 0.2
@@ -45,6 +50,12 @@ class DescentOptimizer(Optimizer):
     from the points that were given at the beginning or, where none were, from the best of four quasi-random
     ones. Of several arms, each gets a few steps, and the best two are descended. What is left is spent on
     further starts. Starts where the loss is flat are passed over.
+
+    With two coordinates, a model of the values and slopes seen (`Surface`) says where the loss is
+    lowest, which is where a descent goes, and where the next start is: in turns where it promises the largest
+    improvement, and where its lower bound is lowest. Where slopes and values contradict each other, as at
+    kinks, it is given up for quasi-Newton descents. It only knows what the program has seen so far, so that
+    the program asks the same whenever it is run.
 
     Vectors can fit the noise of the folds. Where a vector is free, the other parameters are descended first,
     and then all. The descent goes on to its end, but only the points up to where the gradient has shrunk to
@@ -87,7 +98,9 @@ class DescentOptimizer(Optimizer):
         self._asking = False
         self._draws = []
         self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
-        self._ended = {}  # where descents have led to
+        self._ended = {}  # where descents have led to, and by which way
+        self._chosen = {}  # where models have said to go
+        self._rough = set()  # when they could not, for the surface is no smooth one
         self._distrusted = False
 
     def expect(self, point):
@@ -156,6 +169,7 @@ class DescentOptimizer(Optimizer):
     def _search(self):
         """Search from the beginning; raise `_Wanted` where that takes a value that is not known."""
         self._n_drawn = 0
+        self._seen, self._given_up = {}, set()
         self._values(self._given)
         arms = self._arms
         if len(arms) > 1:
@@ -168,7 +182,9 @@ class DescentOptimizer(Optimizer):
             arms = [arm for arm, _ in starts]
         else:
             points = self._starts(arms[0], _N_STARTS)
-            starts = [(arms[0], point) for point in self._sorted(points)]
+            # The others tell the model where not to start.
+            points = self._sorted(points)[: 1 if self._is_modelled(arms[0]) else None]
+            starts = [(arms[0], point) for point in points]
         # Other starts in the same place would be no starts.
         again = [arm for arm in arms if arm.n_free > sum(len(columns) for columns in arm.vectors)]
         n_first, n_descents = len(starts) if len(arms) > 1 else 1, 0
@@ -176,7 +192,7 @@ class DescentOptimizer(Optimizer):
             if not starts:
                 if not again:
                     return
-                starts = self._more_starts(again)
+                starts = self._more_starts(again, n_descents)
             arm, start = starts.pop(0)
             if self._slope(arm, start).any():
                 self._descend(arm, start)
@@ -191,12 +207,71 @@ class DescentOptimizer(Optimizer):
             points += [self._draw(arm) for _ in range(n - len(points))]
         points = points if arm.n_free else points[:1]
         self._values(points)
+        for point in points:
+            self._see_start(arm, point)
         return points
 
-    def _more_starts(self, arms):
-        points = [(arm, self._draw(arm)) for arm in arms for _ in range(_N_STARTS // len(arms))]
+    def _more_starts(self, arms, n_before):
+        points = []
+        for arm in arms:
+            if (chosen := self._modelled(arm, ("promising", "optimistic")[n_before % 2])) is not None:
+                points.append((arm, chosen))
+            else:
+                points += [(arm, self._draw(arm)) for _ in range(_N_STARTS // len(arms))]
         self._values([point for _, point in points])
+        for arm, point in points:
+            self._see_start(arm, point)
         return sorted(points, key=lambda start: self._loss(start[1]))
+
+    def _is_modelled(self, arm):
+        # The other parameters of a vector's arm are only on the way to the vector.
+        small = arm in self._arms and not arm.vectors and 1 < arm.n_free <= _MOST_MODELLED
+        return small and self.method == "lbfgs"
+
+    def _modelled(self, arm, where):
+        """A point by a model of what the program has seen of an arm; None where that knows none.
+
+        `where` is a method of `Surface`.
+        """
+        seen = self._seen_of(arm)
+        if not self._is_modelled(arm) or len(seen) < 2:
+            return None
+        key = arm.template.tobytes(), len(seen), where
+        if key[0] in self._given_up:
+            return None
+        if key not in self._chosen:
+            surface = self._model(arm, list(seen.values()))
+            if surface is None or not surface.is_smooth:
+                self._rough.add(key[:2])
+                self._chosen[key] = None
+            else:
+                position = getattr(surface, where)()
+                self._chosen[key] = None if position is None else arm.point(position)
+        if key[:2] in self._rough:
+            self._given_up.add(key[0])
+        chosen = self._chosen[key]
+        return None if chosen is None or self.space.key(chosen) in seen else chosen
+
+    def _model(self, arm, points):
+        losses = np.array([self._loss(point) if self._usable(point) else np.nan for point in points])
+        known = losses[np.isfinite(losses)]
+        if not len(known) or not np.ptp(known) > 0:
+            return None
+        losses[np.isnan(losses)] = known.max()
+        slopes = np.array([self._slope(arm, point) for point in points]) / arm.units
+        return Surface(np.array([arm.position(point) for point in points]), losses, slopes, *arm.box)
+
+    def _seen_of(self, arm):
+        """Points whose losses and slopes this run of the program has used so far, by key."""
+        return self._seen.setdefault((arm.template.tobytes(), arm.n_free), {})
+
+    def _see(self, arm, points):
+        self._seen_of(arm).update((self.space.key(point), point) for point in points)
+
+    def _see_start(self, arm, point):
+        # Not all starts are descended from: what takes differences is seen when they are known.
+        if not self._usable(point) or not np.isnan(self._measured(arm, point)).any():
+            self._see(arm, [point])
 
     def _draw(self, arm):
         """The next quasi-random point of the program, the same one whenever it is run."""
@@ -221,13 +296,20 @@ class DescentOptimizer(Optimizer):
                 if self._signal(arm, best) > _SIGNAL_TO_LEAVE:
                     break
             start = best
+        if most == np.inf and self._is_modelled(arm):
+            start = self._go_by_model(arm, start)
+            if arm.template.tobytes() not in self._given_up:
+                return start
         return self._go_down(arm, start, most)
 
     def _go_down(self, arm, start, most):
         """Go downhill, and return the best point on the way; a descent that has ended is not repeated."""
         descent = (arm.template.tobytes(), arm.n_free, start.tobytes(), most)
         if descent in self._ended:
-            return self._ended[descent]
+            best, way = self._ended[descent]
+            self._see(arm, way)
+            return best
+        way = []
         best, trusted, least_signal, n_evaluations = start, True, _SIGNAL_TO_LEAVE, 0
 
         def function(x):
@@ -236,6 +318,7 @@ class DescentOptimizer(Optimizer):
             loss, slope = self._loss(point), self._slope(arm, point)
             self._trusted.setdefault(self.space.key(point), trusted)
             n_evaluations += 1
+            way.append(point)
             if n_evaluations == 1 or loss < self._loss(best):
                 best, trusted = point, trusted and self._signal(arm, point) > least_signal
                 least_signal = _SIGNAL_TO_GO_ON
@@ -245,7 +328,19 @@ class DescentOptimizer(Optimizer):
 
         with suppress(StopIteration):
             minimize(self.method, function, arm.position(start), *arm.box)
-        self._ended[descent] = best
+        self._ended[descent] = best, way
+        self._see(arm, way)
+        return best
+
+    def _go_by_model(self, arm, start):
+        """Go where a model expects the loss to be lowest, until that is no lower; return the best point."""
+        point = best = start
+        while point is not None:
+            if self._loss(point) < self._loss(best):
+                best = point
+            self._slope(arm, point)
+            self._see(arm, [point])
+            point = self._modelled(arm, "lowest")
         return best
 
     # -- what is known -------------------------------------------------------------------------------
@@ -276,10 +371,7 @@ class DescentOptimizer(Optimizer):
         """Derivatives of the loss by the free coordinates of an arm, by finite differences where need be."""
         if not self._usable(point):
             return np.zeros(arm.n_free)
-        _, slopes = self._notes.get(self.space.key(point), (None, np.full((1, self.space.n_columns), np.nan)))
-        slope = slopes[:, arm.free].mean(axis=0)
-        if self._distrusted:
-            slope[:] = np.nan
+        slope = self._measured(arm, point)
         unknown = np.flatnonzero(np.isnan(slope))
         beside = [arm.beside(point, column) for column in unknown]
         self._values(beside)
@@ -290,6 +382,13 @@ class DescentOptimizer(Optimizer):
             else:
                 slope[column] = 0.0
         return slope
+
+    def _measured(self, arm, point):
+        """Derivatives as the fits measured them, NaN where they did not."""
+        key = self.space.key(point)
+        if self._distrusted or key not in self._notes:
+            return np.full(arm.n_free, np.nan)
+        return self._notes[key][1][:, arm.free].mean(axis=0)
 
     def _signal(self, arm, point):
         if not arm.vectors or self.space.key(point) not in self._notes:

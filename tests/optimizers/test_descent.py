@@ -151,3 +151,31 @@ def test_signal_is_about_one_for_noise_and_grows_with_truth():
     assert 0.9 < np.mean(noise) < 1.1
     assert signal(rng.standard_normal((5, 200)) + 1.0) > 4
     assert signal(np.ones((1, 3))) == np.inf
+
+
+PLANE = Space({"a": (1e-4, 1e4, "log-uniform"), "b": (1e-4, 1e4, "log-uniform")})
+
+
+def two_valleys(params):
+    """A valley along a = 1 / b with two minima, of which the one at a = e^4 is better."""
+    a, b = np.log(params["a"]), np.log(params["b"])
+    value = np.exp(0.2 * (a + b) ** 2 + 0.002 * (a**2 - 16) ** 2 / 16 - 0.01 * a)
+    across = 0.4 * (a + b)
+    along = 0.008 * a * (a**2 - 16) / 16 - 0.01
+    return value, {"a": value * (across + along) / params["a"], "b": value * across / params["b"]}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_better_of_two_minima_in_a_valley_is_found(seed):
+    _, values = run(make(PLANE, seed), 25, function=two_valleys)
+    assert min(values) < 1.001 * two_valleys({"a": np.exp(4.0), "b": np.exp(-4.0)})[0]
+
+
+def test_what_is_asked_does_not_depend_on_what_was_told_ahead():
+    first, _ = run(make(PLANE), 20, function=two_valleys)
+    resumed = make(PLANE)
+    for point, value in zip(first.points, first.values, strict=True):
+        loss, gradient = two_valleys(PLANE.decode(point))
+        resumed.note(point, [{"loss": loss, "gradient": gradient}])
+        resumed.tell([point], [value])
+    np.testing.assert_array_equal(first.ask(), resumed.ask())
