@@ -5,6 +5,7 @@ import threading
 import time
 import warnings
 from abc import abstractmethod
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -191,7 +192,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         # -- prepare
         check_scoring_names(self.scoring)
         executor = self._make_executor()
-        scorers, _ = self._get_scorers()
+        base_estimator = clone(self.estimator)
+        unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
+        unfitted.estimator = base_estimator
+        scorers, _ = unfitted._get_scorers()
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         X, y = indexable(X, y)
@@ -209,7 +213,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
         self._check_rule(space)
-        base_estimator = clone(self.estimator)
         tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
             self.resource,

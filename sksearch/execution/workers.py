@@ -132,7 +132,7 @@ class Workers:
 
     def _run_alone(self, fit):
         start = time.perf_counter()
-        late = False
+        late, why = False, "a crash, or the system ended it for its memory."
         if fit.number not in self._dead:
             with tempfile.TemporaryDirectory() as folder:
                 report = Path(folder, "report")
@@ -143,8 +143,10 @@ class Workers:
                         n_jobs=2, pre_dispatch=1, batch_size=1, backend=backend_for(self._shared)
                     )
                     return alone([self._task(fit, str(report))])[0]
-                except lost_worker_errors():
+                except lost_worker_errors() as error:
                     self._dead.add(fit.number)
+                    if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
+                        why = f"it could not read what it was sent, {lines[-1]}"
                 words = report.read_text()
                 late = self._fit_timeout is not None and (
                     # A worker on another machine can not write here: the time has to do.
@@ -154,7 +156,7 @@ class Workers:
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
             if late
-            else "The worker process of this candidate died: a crash, or the system ended it for its memory."
+            else f"The worker process of this candidate died: {why}"
         )
         if fit.raises:
             raise RuntimeError(reason)

@@ -189,3 +189,34 @@ def test_fits_that_share_a_process_share_the_watchdog(monkeypatch):
             assert timers == [50]
         assert timers == [100]
     assert timers == []
+
+
+class Unsent(BaseEstimator):
+    """Can not be read in another process: once it is fitted, or ever."""
+
+    def __init__(self, when="fitted", depth=1):
+        self.when = when
+        self.depth = depth
+
+    def fit(self, X, y):
+        self.fitted_ = True
+        return self
+
+    def score(self, X, y):
+        return float(self.depth)
+
+    def __reduce__(self):
+        if self.when == "ever" or hasattr(self, "fitted_"):
+            return int, ("no number",)
+        return super().__reduce__()
+
+
+def test_a_fitted_estimator_is_not_sent_to_workers_with_its_default_scorer():
+    search = BayesSearchCV(Unsent().fit(X, y), {"depth": [1, 2]}, n_iter=2, cv=2, n_jobs=2, refit=False)
+    assert search.fit(X, y).best_params_ == {"depth": 2}
+
+
+def test_what_workers_can_not_read_is_said():
+    search = BayesSearchCV(Unsent("ever"), {"depth": [1, 2]}, n_iter=2, cv=2, n_jobs=2)
+    with pytest.raises(ValueError, match="could not read what it was sent, ValueError: invalid literal"):
+        search.fit(X, y)
