@@ -192,10 +192,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         # -- prepare
         check_scoring_names(self.scoring)
         executor = self._make_executor()
-        base_estimator = clone(self.estimator)
-        unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
-        unfitted.estimator = base_estimator
-        scorers, _ = unfitted._get_scorers()
+        scorers, _ = self._get_scorers()
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         X, y = indexable(X, y)
@@ -213,6 +210,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
         self._check_rule(space)
+        base_estimator = clone(self.estimator)
+        unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
+        unfitted.estimator = base_estimator
+        scorers, _ = unfitted._get_scorers()
         tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
             self.resource,
