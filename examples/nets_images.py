@@ -4,7 +4,8 @@
     python examples/nets_images.py --plot curves.png
 
 The net augments its own input while it trains (shift, rotation, noise), on the device that it is on. On a GPU
-it computes in bfloat16, is compiled, and accumulates the gradients of two batches.
+it computes in bfloat16, is compiled, and accumulates the gradients of two batches; of several GPUs each
+has a fit.
 """
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import nn
 from torch.nn import functional
 
 from sksearch import BayesSearchCV, GeneticSearchCV
+from sksearch.execution import Rounds
 from sksearch.nets import InMemoryLoader, Schedule
 
 
@@ -180,6 +182,9 @@ def main():
         "resource": "max_epochs",
         "random_state": 0,
     }
+    if DEVICE == "cuda":  # one fit at a time on each GPU
+        gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        options |= {"n_jobs": None, "executor": Rounds(devices=gpus)}
     searches = {
         kind.__name__: kind(net, SPACE, initial_params=[START], **options)
         for kind in (BayesSearchCV, GeneticSearchCV)
