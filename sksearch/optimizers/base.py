@@ -113,6 +113,20 @@ class Optimizer(ABC):
         self.values[rows], self.noise[rows] = values, noise
         self._keys = {name: key for name, key in self._keys.items() if key in self._pending}
 
+    def note(self, point, measured):
+        """Take what was measured of the fits of a point, before its value is told.
+
+        A searcher that has something measured has an optimizer that takes it: what a fold's dict holds is
+        between these two.
+
+        Parameters
+        ----------
+        point : ndarray of shape (n_columns,)
+            Canonical point.
+        measured : list of dict
+            Of every fold.
+        """
+
     def describe(self, points):
         """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.
 

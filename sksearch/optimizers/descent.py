@@ -6,6 +6,7 @@ from contextlib import suppress
 import numpy as np
 from scipy.stats import qmc
 
+from sksearch.optimizers.agreement import signal
 from sksearch.optimizers.arm import Arm
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.minimize import minimize
@@ -116,15 +117,10 @@ class DescentOptimizer(Optimizer):
             self._asking = False
 
     def note(self, point, measured):
-        """Take what the fits of a point measured.
+        """Take the `loss` of every fold, its `gradient` by parameter name, and their `disagreement`.
 
-        Parameters
-        ----------
-        point : ndarray of shape (n_columns,)
-            Canonical point.
-        measured : list of dict
-            Of every fold: `loss`, a float; `gradient`, its derivatives by parameter name, where there are
-            any; and `disagreement`, their relative error, where it was checked.
+        The gradient has the derivatives that there are; the disagreement is their relative error, where it
+        was checked.
         """
         worst = max((fold["disagreement"] for fold in measured if "disagreement" in fold), default=0.0)
         if not worst <= _MOST_DISAGREEMENT and not self._distrusted:
@@ -154,15 +150,18 @@ class DescentOptimizer(Optimizer):
     def _next(self):
         if len(self._told) + len(self._pending) >= self.space.size:
             return None
-        try:
-            self._search()
-        except _Wanted as wanted:
-            return next((point for point in wanted.points if self._is_new(point)), None)
+        if len(wanted := self._propose()):
+            return next((point for point in wanted if self._is_new(point)), None)
         self.finished = self.space.size == np.inf
         return None if self.finished else self._anything_new()
 
     def _propose(self):
-        raise NotImplementedError  # `_next` is the program
+        """Run the program; return the points whose values it needs to go on, none where it has ended."""
+        try:
+            self._search()
+        except _Wanted as wanted:
+            return wanted.points
+        return []
 
     # -- the program ---------------------------------------------------------------------------------
 
@@ -401,35 +400,6 @@ class DescentOptimizer(Optimizer):
 
     def _best_of(self, points):
         return self._sorted(points)[0]
-
-
-def signal(gradients):
-    r"""Tell how much of a mean gradient is signal, from how much the gradients of the folds differ.
-
-    .. math:: |\bar g|^2 \Big/ \frac{1}{K (K - 1)} \sum_k |g_k - \bar g|^2
-
-    has in its numerator the square of the true gradient plus the square of the noise, which the denominator
-    estimates: it is above 1 where the difference, an unbiased estimate of the former, is positive.
-
-    Parameters
-    ----------
-    gradients : ndarray of shape (n_folds, n_coordinates)
-
-    Returns
-    -------
-    ratio : float
-        inf for a single fold, which tells nothing of its noise.
-
-    References
-    ----------
-    Mahsereci, Balles, Lassner & Hennig, "Early stopping without a validation set", 2017.
-    """
-    n_folds = len(gradients)
-    if n_folds < 2:
-        return np.inf
-    noise = gradients.var(axis=0, ddof=1).sum() / n_folds
-    size = (gradients.mean(axis=0) ** 2).sum()
-    return size / noise if noise > 0 else np.inf
 
 
 def _centered(slopes):

@@ -198,15 +198,9 @@ class EvolutionOptimizer(Optimizer):
         return {"generation": generation, "parents": parents}
 
     def note(self, point, measured):
-        """Take what the fits of a point measured.
+        """Take the `importance` of columns of every fold, of shape (n,) for a subset of n.
 
-        Parameters
-        ----------
-        point : ndarray of shape (n_columns,)
-            Canonical point.
-        measured : list of dict
-            Of every fold: `importance`, an ndarray of shape (n,) for a subset of n columns; NaN for columns
-            that were left out.
+        It is NaN for columns that were left out.
         """
         self._worth.note(np.mean([fold["importance"] for fold in measured], axis=0))
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from sksearch.optimizers.agreement import signal
 from sksearch.optimizers.base import Optimizer
-from sksearch.optimizers.descent import signal
 
 # Steps of the compass: of what all elements have in common, in units of the values, and of the strength of
 # what differs between them, as shares of its first value.
@@ -62,15 +62,7 @@ class RayOptimizer(Optimizer):
             self._first = point
 
     def note(self, point, measured):
-        """Take what the fits of a point measured.
-
-        Parameters
-        ----------
-        point : ndarray of shape (n_columns,)
-            Canonical point.
-        measured : list of dict
-            Of every fold: `proposal`, a dict of the vector by its name.
-        """
+        """Take the `proposal` of every fold, a dict of the vector by its name."""
         proposals = np.array([self.space.encode(fold["proposal"]) for fold in measured if "proposal" in fold])
         if not len(proposals):
             return

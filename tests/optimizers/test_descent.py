@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sksearch.optimizers import DescentOptimizer
-from sksearch.optimizers.descent import signal
+from sksearch.optimizers.agreement import signal
 from sksearch.space import Space, Vector
 
 SPACE = Space({"a": (1e-4, 1e4, "log-uniform"), "b": (0.0, 1.0), "kind": ["good", "bad"]})
