@@ -113,7 +113,7 @@ class Optimizer(ABC):
         self.values[rows], self.noise[rows] = values, noise
         self._keys = {name: key for name, key in self._keys.items() if key in self._pending}
 
-    def note(self, point, measured):
+    def note(self, point, measured):  # noqa: B027 - most algorithms need no more than values
         """Take what was measured of the fits of a point, before its value is told.
 
         A searcher that has something measured has an optimizer that takes it: what a fold's dict holds is
