@@ -53,28 +53,32 @@ def sample_like(space, good, n, rng, worth=None):
     ----------
     Bergstra, Bardenet, Bengio & Kegl, "Algorithms for hyper-parameter optimization", 2011, section 4.
     """
-    k = len(good)
-    prior = space.sample(n, rng)
-    columns = np.arange(space.n_columns)
-    chosen = rng.integers(k + 1, size=prior.shape)
-    center = good[np.minimum(chosen, k - 1), columns]
-    moved = center + _bandwidth(good) * rng.standard_normal(prior.shape)
-    redrawn = rng.random(prior.shape) < _REDRAWN
-    sampled = np.where(space.ordered, moved, np.where(redrawn, prior, center))
-    # What falls out of the cube is drawn anew: clipped, it would pile up on the bounds. So is what a good
-    # point of another branch says nothing about.
-    anew = (chosen == k) | (sampled < 0.0) | (sampled > 1.0)
-    anew |= ~space.active(good)[np.minimum(chosen, k - 1), columns]
-    sampled = np.where(anew, prior, sampled)
-    sources = np.where(anew | (redrawn & ~space.ordered), -1, chosen)
+    k, active = len(good), space.active(good)
+    sampled, sources = space.sample(n, rng), np.full((n, space.n_columns), -1)
+    rest = np.ones(space.n_columns, bool)
     for columns, subset in space.subsets:
-        # Columns drawn anew would belong to subsets of another size.
+        rest[columns] = False
         chosen = rng.integers(k, size=(n, subset.n))
-        sources[:, columns] = np.where(space.active(good)[chosen, columns.start], chosen, -1)
+        of_good = active[chosen, columns.start]
         mixed = good[chosen, np.arange(columns.start, columns.stop)]
         mixed = subset.flip(mixed, rng, None if worth is None else worth[:, columns])
-        whole = (sources[:, columns] < 0).all(axis=1, keepdims=True)
-        sampled[:, columns] = np.where(whole, prior[:, columns], mixed)
+        # Single columns drawn anew would belong to subsets of another size: all are, or none.
+        known = of_good.any(axis=1)
+        sampled[known, columns] = mixed[known]
+        sources[:, columns] = np.where(of_good, chosen, -1)
+    rest = np.flatnonzero(rest)
+    prior, ordered = sampled[:, rest], space.ordered[rest]
+    chosen = rng.integers(k + 1, size=prior.shape)
+    of_good = np.minimum(chosen, k - 1)
+    center = good[of_good, rest]
+    moved = center + _bandwidth(good[:, rest]) * rng.standard_normal(prior.shape)
+    redrawn = rng.random(prior.shape) < _REDRAWN
+    mixed = np.where(ordered, moved, np.where(redrawn, prior, center))
+    # What falls out of the cube is drawn anew: clipped, it would pile up on the bounds. So is what a good
+    # point of another branch says nothing about.
+    anew = (chosen == k) | (mixed < 0.0) | (mixed > 1.0) | ~active[of_good, rest]
+    sampled[:, rest] = np.where(anew, prior, mixed)
+    sources[:, rest] = np.where(anew | (redrawn & ~ordered), -1, chosen)
     sampled = space.snap(sampled)
     return sampled, np.where(space.active(sampled), sources, -1)
 

@@ -19,6 +19,9 @@ _POOL = 0.1
 _MOST_POOLED = 25
 # Scale of a mutation's step, as a share of the cube.
 _STEP = 0.1
+# Width of a bucket of values that count as equal, where columns are selected: as a share of the interquartile
+# range.
+_BUCKET = 0.1
 
 
 class Fitness(base.Fitness):
@@ -68,8 +71,10 @@ class EvolutionOptimizer(Optimizer):
 
     The first half population is a Latin hypercube, whose categories are shuffled independently. Then each
     proposal is one child, and the population is the best `population_size` of all points told: a child
-    replaces the worst, the best is never lost, failures have no place. Of equal points the one with fewer
-    columns is better, then the younger one, so that a population drifts over a plateau.
+    replaces the worst, the best is never lost, failures have no place. Of equal points the younger one is
+    better, so that a population drifts over a plateau. Where columns are selected, values that differ by less
+    than a tenth of the interquartile range of all count as equal, and the point with fewer columns is better
+    (lexicographic parsimony pressure with buckets; Luke & Panait, 2002).
 
     Of a litter of 32, one child is evaluated. Twelve have two parents, winners of tournaments: uniform
     crossover mixes their parameters, then about one parameter that is active changes: a number by a step of
@@ -108,6 +113,7 @@ class EvolutionOptimizer(Optimizer):
     Syswerda, "Uniform crossover in genetic algorithms", 1989.
     Yao, Liu & Lin, "Evolutionary programming made faster", 1999.
     Muhlenbein & Voigt, "Gene pool recombination in genetic algorithms", 1995.
+    Luke & Panait, "Lexicographic parsimony pressure", 2002.
     Jin, "Surrogate-assisted evolutionary computation: recent advances and future challenges", 2011.
     Fortin et al., "DEAP: evolutionary algorithms made easy", 2012.
     """
@@ -202,7 +208,7 @@ class EvolutionOptimizer(Optimizer):
 
         It is NaN for columns that were left out.
         """
-        self._worth.note(np.mean([fold["importance"] for fold in measured], axis=0))
+        self._worth.note(point, np.mean([fold["importance"] for fold in measured], axis=0))
 
     # -- breeding ----------------------------------------------------------------------------------
 
@@ -224,7 +230,7 @@ class EvolutionOptimizer(Optimizer):
             return self.space.sample(1, self.rng)
         pooled, from_many = self._from_pool(ranked)
         bred, from_two = self._from_two(ranked)
-        children = np.vstack([pooled, bred, self.space.sample(_N_STRANGERS, self.rng)])
+        children = np.vstack([pooled, bred, self._strangers()])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
         known = known[spread_rows(len(known), MOST_KNOWN)]
         promise = self._model.sample(self.points[known], merit[known], children, self.rng)
@@ -238,6 +244,14 @@ class EvolutionOptimizer(Optimizer):
         worth = self._sample_worth(_N_POOLED)
         children, sources = sample_like(self.space, self.points[good], _N_POOLED, self.rng, worth)
         return children, np.where(sources < 0, -1, good[sources])
+
+    def _strangers(self):
+        """Points drawn from the space; of subsets, as far as it is known, the columns worth most."""
+        strangers = self.space.sample(_N_STRANGERS, self.rng)
+        if (worth := self._sample_worth(_N_STRANGERS)) is not None:
+            for columns, subset in self.space.subsets:
+                strangers[:, columns] = subset.best(strangers[:, columns], worth[:, columns])
+        return strangers
 
     def _from_two(self, ranked):
         """Children of two winners of tournaments each, and the rows of their parents."""
@@ -254,10 +268,11 @@ class EvolutionOptimizer(Optimizer):
             from_father[:, columns] = rng.random((_N_BRED, subset.n)) < 0.5
         # In different branches, each has something to give where it is active only.
         from_father = np.where(of_mother & of_father, from_father & crossed[:, None], of_father)
-        children = self._mutated(np.where(from_father, fathers, mothers), of_mother | of_father)
+        worth = self._sample_worth(_N_BRED, mothers, fathers, from_father)
+        children = self._mutated(np.where(from_father, fathers, mothers), of_mother | of_father, worth)
         return children, np.where(crossed[:, None], rows, rows[:, :1])
 
-    def _mutated(self, points, inherited):
+    def _mutated(self, points, inherited, worth):
         """Change about one active parameter of each point, of which the inherited coordinates are known."""
         rng, space = self.rng, self.space
         points = self._completed(points, inherited)
@@ -279,22 +294,27 @@ class EvolutionOptimizer(Optimizer):
         further = np.ceil((n_values - 1.0) * rng.random((len(points), len(categories)))) / n_values
         moved[:, categories] = (points[:, categories] + further) % 1.0
         children = np.where(changes, moved, points)
-        worth = self._sample_worth(len(points))
         for columns, subset in space.subsets:
             # A crossover may have left too many or too few columns; those to change are random.
-            children[:, columns] = subset.snap(points[:, columns] + 0.2 * rng.random((len(points), subset.n)))
+            children[:, columns] = points[:, columns] + 0.2 * rng.random((len(points), subset.n))
             rows = np.flatnonzero(changes[:, columns.start])
             flipped = subset.flip(points[rows, columns], rng, None if worth is None else worth[rows, columns])
             children[rows, columns] = flipped
         # Another branch may have been the mutation, where nothing is inherited but what it shares.
         return space.snap(self._completed(children, space.active(points)))
 
-    def _sample_worth(self, n):
-        """Draw what the columns of the subset are worth, of shape (n, n_columns); None where unknown."""
+    def _sample_worth(self, n, mothers=None, fathers=None, from_father=None):
+        """Draw what columns of the subset are worth, to n children; None where nothing is known.
+
+        Of a column that a child has from a parent it is what this parent's model said.
+        """
         if self._worth is None or not self._worth.known:
             return None
+        columns, own = self.space.subsets[0][0], np.nan
+        if mothers is not None:
+            own = np.where(from_father[:, columns], self._worth.to(fathers), self._worth.to(mothers))
         worth = np.zeros((n, self.space.n_columns))
-        worth[:, self.space.subsets[0][0]] = self._worth.sample(n, self.rng)
+        worth[:, columns] = self._worth.sample(n, self.rng, own)
         return worth
 
     def _completed(self, points, known):
@@ -315,28 +335,41 @@ class EvolutionOptimizer(Optimizer):
     def _merit(self, n_told=None):
         """One value per point, larger is better, among the first so many told, or all.
 
-        Of equal points with subsets, those of fewer columns are better.
+        Of points with subsets whose values hardly differ, those of fewer columns are better.
         """
         values = self.values[:n_told]
-        merit = values if values.ndim == 1 else crowded_merit(values)
         if not self.space.subsets:
-            return merit
-        ordered = np.sort(merit[np.isfinite(merit)])
-        if (ordered[1:] > ordered[:-1]).all():
-            return merit
+            return values if values.ndim == 1 else crowded_merit(values)
+        if values.ndim == 1:
+            failed, level = np.isneginf(values), -_bucket(values)
+        else:
+            merit = crowded_merit(values)
+            failed, level = np.isneginf(merit), np.unique(merit, return_inverse=True)[1]
         n_counted = len(self._n_chosen)
         if n_counted < len(self.points):
             fresh = self.points[n_counted:, self._in_subset] > 0.5
             self._n_chosen = np.append(self._n_chosen, fresh.sum(axis=1))
-        n_chosen = self._n_chosen[:n_told]
-        order = np.lexsort((-n_chosen, merit))
-        better = (merit[order][1:] > merit[order][:-1]) | (n_chosen[order][1:] < n_chosen[order][:-1])
-        rank = np.zeros(len(merit))
-        rank[order[1:]] = np.cumsum(better)
-        return np.where(np.isfinite(merit), rank, -np.inf)
+        return np.where(failed, -np.inf, level * (self.space.n_columns + 1.0) - self._n_chosen[:n_told])
 
     def _diversity(self, points):
         differences = np.abs(points[:, None] - points[None])
         differences = np.where(self.space.ordered, differences, differences > 1e-9)
         n = len(points)
         return float(differences.mean(axis=2).sum() / max(1, n * (n - 1))) if self.space.n_columns else 0.0
+
+
+def _bucket(values):
+    """Number the buckets that values fall into, from 0, the best alone.
+
+    The columns that a score of cross-validation likes best are those of signal, and the noise that happens to
+    agree with it. A bucket is a share of the range of the middle half of the values, so that buckets grow
+    finer as a search converges.
+    """
+    ordered = np.sort(values[np.isfinite(values)])
+    if not len(ordered):
+        return np.zeros(len(values))
+    width = _BUCKET * (ordered[3 * len(ordered) // 4] - ordered[len(ordered) // 4])
+    if width > 0.0:
+        # A number needs its digits: whoever is this far away is so in any case.
+        return np.ceil(np.minimum((ordered[-1] - values) / width, 1e9))
+    return np.searchsorted(np.unique(-ordered), -values)

@@ -9,13 +9,16 @@ _LEAST_WEIGHT = 0.1
 # Spread of a draw: of what is known well, and of what was seen once.
 _SPREAD = 0.1
 _FIRST_SPREAD = 0.3
+# Of no importance has a logarithm too.
+_LEAST = 1e-9
 
 
 class ColumnWorth:
-    """Running mean of the importance of columns, as a multiple of the mean of those they stood beside.
+    """How important columns were to models, as a multiple of the mean of those they stood beside.
 
     A score says which of two subsets is better, and nothing of each column. Models with coefficients or
-    importances tell them apart at every fit, which is what recursive feature elimination lives on.
+    importances tell them apart at every fit, which is what recursive feature elimination lives on. What is
+    kept is a running mean over all candidates, and what each candidate said of its own columns.
 
     Parameters
     ----------
@@ -31,13 +34,15 @@ class ColumnWorth:
     def __init__(self, n):
         self._n_seen = np.zeros(n)
         self._mean = np.ones(n)
+        self._nothing = np.full(n, np.nan)
+        self._of_point = {}
 
     @property
     def known(self):
         """Whether any model had importances."""
         return bool(self._n_seen.any())
 
-    def note(self, importance):
+    def note(self, point, importance):
         """Take the importance of columns in one candidate, not negative; NaN for those it did not have."""
         seen = np.flatnonzero(np.isfinite(importance))
         average = importance[seen].mean() if len(seen) else 0.0
@@ -46,13 +51,35 @@ class ColumnWorth:
         self._n_seen[seen] += 1
         weight = np.maximum(1.0 / (self._n_seen[seen] + _PRIOR), _LEAST_WEIGHT)
         self._mean[seen] += weight * (importance[seen] / average - self._mean[seen])
+        self._of_point[point.tobytes()] = np.log(importance / average + _LEAST)
 
-    def sample(self, n_points, rng):
-        """Draw what columns are worth, the less certain the less often they were tried.
+    def to(self, points):
+        """Tell what columns were worth to candidates, on the scale of `sample`; NaN where that is unknown.
 
         Returns
         -------
         worth : ndarray of shape (n_points, n)
         """
-        spread = _SPREAD + _FIRST_SPREAD / np.sqrt(1.0 + self._n_seen)
-        return np.log(self._mean + 1e-9) + spread * rng.standard_normal((n_points, len(self._mean)))
+        return np.array([self._of_point.get(point.tobytes(), self._nothing) for point in points])
+
+    def sample(self, n_points, rng, own=np.nan):
+        """Draw what columns are worth, the less certain the less often they were tried.
+
+        Parameters
+        ----------
+        n_points : int
+        rng : numpy.random.Generator
+            Source of randomness.
+        own : ndarray of shape (n_points, n), default=nan
+            What they were worth to the candidate in question, which counts instead where it is known: the
+            other columns that it has may say the same, or nothing without them.
+
+        Returns
+        -------
+        worth : ndarray of shape (n_points, n)
+            Logarithms.
+        """
+        seen_once = np.isfinite(own)
+        mean = np.where(seen_once, own, np.log(self._mean + _LEAST))
+        spread = np.where(seen_once, _FIRST_SPREAD, _SPREAD + _FIRST_SPREAD / np.sqrt(1.0 + self._n_seen))
+        return mean + spread * rng.standard_normal((n_points, len(self._mean)))

@@ -171,6 +171,28 @@ def test_of_columns_that_do_not_matter_few_are_left():
     assert sum(best[3:]) < 15
 
 
+def test_of_values_that_hardly_differ_those_with_fewer_columns_are_better():
+    space = Space({"m": Subset(40)})
+    optimizer = EvolutionOptimizer(space, np.random.default_rng(0))
+    points = np.full((13, 40), 0.25)
+    for row, size in enumerate([20, 12, 4, 5, *range(21, 30)]):
+        points[row, :size] = 0.75
+    values = [1.0, 0.998, 0.996, 0.7, *np.linspace(0.0, 0.5, 8), -np.inf]
+    optimizer.tell(points, values)
+    sizes = [sum(individual.params["m"]) for individual in optimizer.population]
+    # The best is never lost; then come the two that are as good as each other.
+    assert sizes[:4] == [20, 4, 12, 5]
+    values = [one.fitness.values[0] for one in optimizer.population]
+    assert values[:4] == [1.0, 0.996, 0.998, 0.7]
+
+
+def test_the_best_columns_of_a_size_are_those_worth_most():
+    subset = Subset(5)
+    points = np.array([[0.75, 0.25, 0.25, 0.25, 0.75], [0.25, 0.25, 0.75, 0.25, 0.25]])
+    best = subset.best(points, np.array([[1.0, 5.0, 2.0, 4.0, 3.0]] * 2))
+    np.testing.assert_array_equal(best > 0.5, [[0, 1, 0, 1, 0], [0, 1, 0, 0, 0]])
+
+
 def test_children_of_small_subsets_are_small():
     space = Space({"m": Subset(100), "x": (0.0, 1.0)})
     optimizer = EvolutionOptimizer(space, np.random.default_rng(0))
