@@ -1,10 +1,12 @@
 """The optimizer's own milliseconds per proposal, against the number of observations.
 
     python examples/benchmarks/proposal_cost.py --n-iter 100 --seeds 3
+    python examples/benchmarks/proposal_cost.py --evolution 1000
 
 The space has six mixed dimensions, and the model costs nothing. What is measured is the gap from
 the end of one evaluation to the start of the next, on one thread. So it contains what each library
-does around an evaluation as well: the row of random search shows scikit-learn's share.
+does around an evaluation as well: the row of random search shows scikit-learn's share. With
+`--evolution`, it is the processor time of ``ask`` alone, of evolution, after so many observations.
 """
 
 import argparse
@@ -19,6 +21,9 @@ import searchers
 from sklearn.base import BaseEstimator, RegressorMixin
 from tasks import Category, Integer, Real, Task
 
+from sksearch.optimizers import EvolutionOptimizer
+from sksearch.space import Space, Subset
+
 WINDOW = 10  # proposals averaged, since an optimizer may do its heavy work at some of them only
 SPACE = (
     Real("rate", 1e-4, 1e1, log=True),
@@ -28,6 +33,22 @@ SPACE = (
     Category("kernel", ("a", "b", "c")),
     Category("shrink", (False, True)),
 )
+
+
+LARGE_SPACES = {
+    "6 mixed": {
+        "rate": (1e-4, 1e1, "log-uniform"),
+        "penalty": (1e-5, 1e2, "log-uniform"),
+        "fraction": (0.0, 1.0),
+        "depth": (1, 20),
+        "kernel": ["a", "b", "c"],
+        "shrink": [False, True],
+    },
+    "60 mixed": {f"real{i}": (0.0, 1.0) for i in range(30)}
+    | {f"int{i}": (1, 20) for i in range(15)}
+    | {f"kind{i}": ["a", "b", "c"] for i in range(15)},
+    "130 columns": {"columns": Subset(130), "C": (1e-3, 1e3, "log-uniform")},
+}
 
 
 class Stopwatch(RegressorMixin, BaseEstimator):
@@ -77,12 +98,49 @@ def proposal_times(name, n_iter, seed):
     return np.array(Stopwatch.gaps)
 
 
+def ask_times(space, n_told, seed):
+    """Measure the processor seconds of 100 calls of `ask` from so many observations on."""
+    rng = np.random.default_rng(seed)
+    optimizer = EvolutionOptimizer(space, rng)
+
+    def tell(point):
+        value = -((point - 0.3) ** 2).mean()
+        for columns, subset in space.subsets:  # as models with coefficients do
+            importance = np.where(point[columns] > 0.5, rng.random(subset.n), np.nan)
+            optimizer.note(point, [{"importance": importance}])
+        optimizer.tell([point], [value])
+
+    for point in space.sample(n_told, rng):
+        tell(point)
+    seconds = []
+    for _ in range(100):
+        start = time.process_time()
+        (point,) = optimizer.ask(1)
+        seconds.append(time.process_time() - start)
+        tell(point)
+    return np.array(seconds)
+
+
+def report_evolution(n_told, n_seeds):
+    print(f"Milliseconds of processor time per `ask` of evolution after {n_told} observations, 100 calls:")
+    print(f"median over {n_seeds} seeds of the mean, and of the quickest tenth")
+    for name, notation in LARGE_SPACES.items():
+        times = [1e3 * ask_times(Space(notation), n_told, seed) for seed in range(n_seeds)]
+        mean = np.median([t.mean() for t in times])
+        print(f"{name:12s} {mean:6.2f} {np.median([np.quantile(t, 0.1) for t in times]):6.2f}", flush=True)
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--searchers", nargs="+", metavar="NAME", choices=searchers.SEARCHERS)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--n-iter", type=int, default=100)
+    parser.add_argument(
+        "--evolution", type=int, metavar="N", help="time `ask` of evolution at N observations"
+    )
     options = parser.parse_args(arguments)
+    if options.evolution:
+        return report_evolution(options.evolution, options.seeds)
     counts = [n for n in (10, 20, 50, 100, 200, 500) if n <= options.n_iter - 1]
     counts = sorted({*counts, options.n_iter - 1})
 

@@ -249,8 +249,9 @@ class EvolutionOptimizer(Optimizer):
         """Points drawn from the space; of subsets, as far as it is known, the columns worth most."""
         strangers = self.space.sample(_N_STRANGERS, self.rng)
         if (worth := self._sample_worth(_N_STRANGERS)) is not None:
-            for columns, subset in self.space.subsets:
-                strangers[:, columns] = subset.best(strangers[:, columns], worth[:, columns])
+            ((columns, subset),) = self.space.subsets
+            rows = self.space.active(strangers)[:, columns.start]
+            strangers[rows, columns] = subset.best(strangers[rows, columns], worth[rows, columns])
         return strangers
 
     def _from_two(self, ranked):

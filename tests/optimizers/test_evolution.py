@@ -159,6 +159,26 @@ def test_columns_that_models_find_important_are_kept(seed):
     assert optimizer.values.max() > select(measures=False).values.max()
 
 
+def test_strangers_of_branches_without_columns_have_none():
+    space = Space([{"m": Subset(9, min_features=2), "x": (0.0, 1.0)}, {"y": (0.0, 1.0)}])
+    optimizer = EvolutionOptimizer(space, np.random.default_rng(0))
+    ((columns, _),) = space.subsets
+    for _ in range(40):
+        points = optimizer.ask(1)
+        chosen = points[0, columns] > 0.5
+        if space.active(points)[0, columns.start]:
+            optimizer.note(points[0], [{"importance": np.where(chosen, np.arange(9.0), np.nan)}])
+        optimizer.tell(points, [chosen.sum()])
+    strangers = np.vstack([optimizer._strangers() for _ in range(20)])
+    np.testing.assert_array_equal(space.snap(strangers), strangers)
+    with_columns = space.active(strangers)[:, columns.start]
+    assert 0 < with_columns.sum() < len(strangers)
+    sizes = (strangers[with_columns, columns] > 0.5).sum(axis=1)
+    assert (sizes >= 2).all()
+    best = strangers[with_columns, columns][sizes < 4] > 0.5
+    assert best[:, 5:].sum() > best[:, :5].sum()
+
+
 def test_of_columns_that_do_not_matter_few_are_left():
     space = Space({"m": Subset(60), "x": (0.0, 1.0)})
 
