@@ -140,7 +140,7 @@ class GeneticSearchCV(AdaptiveSearchCV):
     best_params_ : dict
         Its parameters.
     best_index_ : int
-        Its row in ``cv_results_``.
+        Its row in ``cv_results_``; of candidates that score the same, the first with the fewest columns.
     scorer_ : callable or dict of callable
         What scored the held-out data.
     n_splits_ : int
@@ -266,9 +266,25 @@ class GeneticSearchCV(AdaptiveSearchCV):
             tournament_size=self.tournament_size,
         )
 
+    def _select_best_index(self, refit, refit_metric, results):
+        """Select as scikit-learn does; of equally good candidates, one with the fewest columns."""
+        best = super()._select_best_index(refit, refit_metric, results)
+        names = _subset_names(self.optimizer_.space)
+        if callable(refit) or self.objectives is not None or not names:
+            return best
+        ranks = results[f"rank_test_{refit_metric}"]
+        tied = np.flatnonzero(ranks == ranks[best])
+        settings = [results["params"][row] for row in tied]
+        n_columns = [sum(np.sum(value) for name, value in p.items() if name in names) for p in settings]
+        return int(tied[np.argmin(n_columns)])
+
     def _make_measure(self, space, scorers):
-        names = {name for branch in space.branches for name, dim in branch.items() if isinstance(dim, Subset)}
+        names = _subset_names(space)
         return _ColumnImportance(names.pop()) if len(space.subsets) == 1 and len(names) == 1 else None
+
+
+def _subset_names(space):
+    return {name for branch in space.branches for name, dim in branch.items() if isinstance(dim, Subset)}
 
 
 class _ColumnImportance:

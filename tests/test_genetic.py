@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
+from sklearn.dummy import DummyClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import GroupKFold, cross_val_score
@@ -225,6 +226,23 @@ def test_coefficients_tell_which_columns_to_drop(monkeypatch):
     assert kept[:6].sum() >= 5
     assert kept[6:].sum() < kept_blindly[6:].sum()
     assert search.best_score_ > 0.9
+
+
+def test_of_candidates_that_score_the_same_the_one_with_fewer_columns_wins():
+    def of_three(estimator, X, y):
+        return float(sum(estimator[0].mask[:3]))
+
+    pipeline = make_pipeline(ColumnMask(), DummyClassifier())
+    space = {"columnmask__mask": Subset(12, min_features=3)}
+    search = GeneticSearchCV(pipeline, space, n_iter=60, scoring=of_three, cv=2, random_state=0)
+    search.fit(np.tile(X, 3), y)
+    results = search.cv_results_
+    tied = [sum(p["columnmask__mask"]) for p in np.array(results["params"])[results["rank_test_score"] == 1]]
+    assert len(set(tied)) > 1
+    assert sum(search.best_params_["columnmask__mask"]) == min(tied)
+    assert search.best_params_ == search.optimizer_.population[0].params
+    first = search.set_params(refit=lambda results: results["rank_test_score"].argmin()).fit(np.tile(X, 3), y)
+    assert first.best_index_ == results["rank_test_score"].argmin()
 
 
 def test_a_journal_keeps_what_columns_are_worth(tmp_path):
