@@ -88,6 +88,8 @@ class LossWeights(Strengths):
     """
 
     tuned = "log_weights"
+    every = 2  # gradients of two batches, multiplied, are noisy
+    reach = 8.0
 
     def __init__(self, terms, log_weights=0.0):
         self.terms = terms
@@ -150,10 +152,11 @@ class LossWeights(Strengths):
         a derivative that sees one step always wants less or more than is good: with that part in it, every
         term loses to the network's own loss in the beginning, whether it is of use or not.
 
-        The products are the slopes of all losses of the batch along one direction, and come from one pass in
-        forward mode; from two by differences, where a layer has none. For gradient descent that is exact. Of
-        Adam and RMSprop, :math:`\eta` is that of each weight, the rate over the root of its mean square,
-        which is taken as given; what momentum carries into later steps is left out, and clipping.
+        The products are the slopes of all losses of the batch along one direction, and take two backward
+        passes together; where a layer can be differentiated only once, two forward ones, by differences. For
+        gradient descent that is exact. Of Adam and RMSprop, :math:`\eta` is that of each weight, the rate
+        over the root of its mean square, which is taken as given; what momentum carries into later steps is
+        left out, and clipping.
 
         Parameters
         ----------
@@ -167,11 +170,12 @@ class LossWeights(Strengths):
         net, snapshot = self._watched_
         self._watched_ = None
         rates = _rates(net.optimizer_)
-        direction = {
-            name: rates[id(p)] * gradient
-            for (name, p), gradient in zip(self._named_, gradients, strict=True)
-            if gradient is not None and id(p) in rates
-        }
+        direction = {}
+        for (name, p), gradient in zip(self._named_, gradients, strict=True):
+            gradient = torch.zeros_like(p) if gradient is None else gradient
+            direction[name] = rates.get(id(p), 0.0) * (
+                gradient.to_dense() if gradient.is_sparse else gradient
+            )
         slopes = snapshot.slopes(partial(self._losses, net), direction).cpu().double()
         return -(self._shares() * slopes)[1:]
 

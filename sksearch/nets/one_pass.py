@@ -10,11 +10,7 @@ from skorch.dataset import ValidSplit, unpack_data
 
 from sksearch.nets.strengths import Strengths
 
-# Batches of training per step of the logarithms, each of which takes a forward and a backward pass.
-_EVERY = 4
-
-# What steps of one sign add up to over a training, in log-units, and the longest step.
-_REACH = 20.0
+# The longest step, in log-units.
 _LONGEST_STEP = 0.5
 
 # Shares of the past in Adam's averages.
@@ -28,12 +24,12 @@ _HELD_OUT = 0.25
 class OnePass(Callback):
     r"""Descend many strengths of a network while it is trained: a skorch callback.
 
-    The strengths are those of a :class:`~sksearch.nets.Decay` or :class:`~sksearch.nets.LossWeights`. Every
-    four batches, a batch of the network's held-out rows gives the gradient of the validation loss by the
-    weights, and the callback's ``derivative`` that by the logarithms of its strengths, as far as the last
-    step goes. Adam takes a step along it. So one training, and a part of another, tunes all of them. It is a
-    short-sighted derivative: it finds which strengths should be larger than others, less well how large all
-    of them should be.
+    The strengths are those of a :class:`~sksearch.nets.Decay` or :class:`~sksearch.nets.LossWeights`. After
+    every fourth batch, or every second with the latter, a batch of the network's held-out rows gives the
+    gradient of the validation loss by the weights, and the callback's ``derivative`` that by the logarithms
+    of its strengths, as far as the last step goes. Adam takes a step along it. So one training, and a part of
+    another, tunes all of them. It is a short-sighted derivative: it finds which strengths should be larger
+    than others, less well how large all of them should be.
 
     The scale of a step is that of the element's own derivatives, or of the median of all elements where that
     is larger, so that a strength of no influence does not run along its noise. Strengths that are too small
@@ -118,10 +114,11 @@ class OnePass(Callback):
                 "train_split=ValidSplit(0.25)."
             )
         self._batches_ = _again_and_again(net, dataset_valid)
+        callback = self._callback_
         n_batches = net.max_epochs * len(net.get_iterator(dataset_train, training=True))
-        self._length_ = min(_LONGEST_STEP, _REACH / max(1, n_batches // _EVERY))
-        theta = self._callback_.logarithms_
-        felt = self._callback_.least_felt(net, n_batches)
+        self._length_ = min(_LONGEST_STEP, callback.reach / max(1, n_batches // callback.every))
+        theta = callback.logarithms_
+        felt = callback.least_felt(net, n_batches)
         theta.clamp_(min=felt).clamp_(self.low, self.high)
         self._mean_, self._square_, self._average_ = (torch.zeros_like(theta) for _ in range(3))
 
@@ -129,11 +126,11 @@ class OnePass(Callback):
         if not training:
             return
         self._n_batches_ += 1
-        if self._n_batches_ % _EVERY == 0:
+        if self._n_batches_ % self._callback_.every == 0:
             self._callback_.watch(net, batch)
 
     def on_batch_end(self, net, training=False, **kwargs):
-        if training and self._n_batches_ % _EVERY == 0:
+        if training and self._n_batches_ % self._callback_.every == 0:
             self._step(self._callback_.derivative(self._gradients(net)))
 
     def _gradients(self, net):

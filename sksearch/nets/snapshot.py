@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 import torch
-import torch.autograd.forward_ad as forward_mode
 from skorch.dataset import unpack_data
 from torch import nn
 from torch.func import functional_call
@@ -29,9 +28,12 @@ class Snapshot:
         self._devices = [device] if device.type == "cuda" else []
         self._states = [torch.get_rng_state(), *map(torch.cuda.get_rng_state, self._devices)]
 
-    @torch.no_grad()
     def slopes(self, losses, direction):
-        """Differentiate losses of the batch along a direction of the weights, in one pass in forward mode.
+        """Differentiate losses of the batch along a direction of the weights, all of them at once.
+
+        With multipliers u, the gradient of the sum of u_k L_k is linear in u, and so is its product with the
+        direction, whose derivatives by u are the slopes. That is a backward pass and another one through it,
+        however many losses there are.
 
         Parameters
         ----------
@@ -44,18 +46,22 @@ class Snapshot:
         Returns
         -------
         slopes : Tensor of shape (n,)
-            By differences where a layer has no forward mode.
+            By differences where a layer can be differentiated only once.
         """
+        moved = {name: self._tensors[name].clone().requires_grad_() for name in direction}
         try:
-            with forward_mode.dual_level():
-                moved = {
-                    name: forward_mode.make_dual(self._tensors[name], d) for name, d in direction.items()
-                }
-                value, slopes = forward_mode.unpack_dual(self._compute(losses, moved))
-                return torch.zeros_like(value) if slopes is None else slopes
-        except NotImplementedError:  # some recurrent layers, and bags of embeddings
+            values = self._compute(losses, moved)
+            multipliers = torch.ones_like(values, requires_grad=True)
+            gradients = torch.autograd.grad(
+                values, list(moved.values()), multipliers, create_graph=True, allow_unused=True
+            )
+            pairs = zip(gradients, direction.values(), strict=True)
+            product = sum((g * d).sum() for g, d in pairs if g is not None) + 0 * multipliers.sum()
+            return torch.autograd.grad(product, multipliers)[0]
+        except RuntimeError:  # attention, recurrent layers on a GPU, bags of embeddings
             return self._differences(losses, direction)
 
+    @torch.no_grad()
     def _differences(self, losses, direction):
         tensors = {name: self._tensors[name] for name in direction}
         length, step_length = (

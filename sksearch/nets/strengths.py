@@ -13,6 +13,9 @@ class Strengths(Callback, ABC):
     The constructor's parameter `tuned` holds the natural logarithms, a number for each strength or one for
     all. Its values are taken when training begins, and may change between two batches.
 
+    A pass takes a step after `every` so many batches. Over a training, steps of one sign add up to `reach`,
+    in log-units: it is less where derivatives are noisy.
+
     Attributes
     ----------
     logarithms_ : Tensor of shape (n,)
@@ -20,6 +23,8 @@ class Strengths(Callback, ABC):
     """
 
     tuned = None
+    every = 4
+    reach = 20.0
 
     @abstractmethod
     def elements(self, net):
