@@ -6,7 +6,7 @@ Three tasks, each with a null case beside it, in which all other losses are of t
 
 - "tasks": 300 rows of 30 columns, two classes that depend on 4 functions of 10 of them. 4 auxiliary targets
   are these functions, with some noise; 8 are functions of all columns and noise. Null: 12 of the first kind.
-- "sources": 700 digits from 6 sources. The first one, 200 rows, is the one that counts: the network's own loss
+- "sources": 700 digits from 6 sources. The first one, 200 rows, is what counts: the network's own loss
   and the score are those of its rows. Two of the others have 7 of 10 labels wrong. Null: none has.
 - "penalties": 300 rows as of "tasks", the entropy of the prediction, the activity of the hidden units
   and the error of a reconstruction of the input. No null case.
