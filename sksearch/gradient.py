@@ -26,10 +26,10 @@ class GradientSearchCV(AdaptiveSearchCV):
     made for smooth models (linear ones and their generalisations, kernel machines, discriminant analysis)
     and smooth scores (log-loss, squared errors); for trees, neighbours or accuracy take another searcher.
 
-    Of networks it tunes many weight decays, those of a :class:`~sksearch.nets.Decay`: the first candidate is
-    trained once more in each fold, on a part of the training rows, and the rest of them moves the decays
-    meanwhile. What comes out is a proposal, and candidates on the way to it and beyond are trained and scored
-    like all others.
+    Of networks it tunes many weight decays, those of a :class:`~sksearch.nets.Decay`, or the weights of many
+    losses, those of a :class:`~sksearch.nets.LossWeights`: the first candidate is trained once more in each
+    fold, on a part of the training rows, and the rest of them moves the strengths meanwhile. What comes out
+    is a proposal, and candidates on the way to it and beyond are trained and scored like all others.
 
     Parameters
     ----------
@@ -106,17 +106,17 @@ class GradientSearchCV(AdaptiveSearchCV):
         with a fixed learning rate.
     gradient : {"auto", "implicit", "unrolled", "finite-difference"}, default="auto"
         Where derivatives come from: the solution's own equations ("implicit"), single steps of a training
-        ("unrolled", of a network's decays, where it follows the network's own loss, and `optimizer` and
-        `n_restarts` do nothing), or differences between candidates that are close to each other, which are
-        candidates of their own. "auto" takes the first two for all parameters that have them, see the user
-        guide, and the latter for up to four others.
+        ("unrolled", of a network's decays and loss weights, where it follows the network's own loss, and
+        `optimizer` and `n_restarts` do nothing), or differences between candidates that are close to each
+        other, which are candidates of their own. "auto" takes the first two for all parameters that have
+        them, see the user guide, and the latter for up to four others.
     guard : bool, default=True
         Whether a vector may only win where its gradient was more than noise. Many hyperparameters can fit the
         folds as weights can fit the training data: the score goes on to rise when the truth has long been
         falling. How much the folds' gradients differ tells where that begins: the candidates that a descent
         has found since (not ``trusted`` in ``cv_results_``) do not win. Without a
-        :class:`~sksearch.space.Vector` it does nothing. Of a network's decays it shrinks what is proposed to
-        what they have in common, the more the less the proposals of the folds agree.
+        :class:`~sksearch.space.Vector` it does nothing. Of a network's strengths it shrinks what is proposed
+        to what they have in common, the more the less the proposals of the folds agree.
     n_restarts : int, default=None
         Descents after the first. When they are done the search ends, though `n_iter` may be larger; with
         None, starts follow each other until `n_iter` candidates were evaluated.
@@ -256,7 +256,7 @@ class GradientSearchCV(AdaptiveSearchCV):
         return DescentOptimizer(space, rng, method=self.optimizer, n_restarts=self.n_restarts)
 
     def _make_proposals(self, space):
-        """Return what proposes decays of a network, None where it is not decays that are searched."""
+        """Return what proposes strengths of a network, None where it is not these that are searched."""
         found = None
         # Who has a net has imported skorch; nobody else shall wait for torch.
         if self.gradient in ("auto", "unrolled") and "skorch" in sys.modules:
@@ -265,8 +265,9 @@ class GradientSearchCV(AdaptiveSearchCV):
             found = make_proposals(self.estimator, space)
         if self.gradient == "unrolled" and found is None:
             raise ValueError(
-                "gradient='unrolled' is for log_decay of a sksearch.nets.Decay among the callbacks of a "
-                "network, which is not what is searched; use gradient='auto'."
+                "gradient='unrolled' is for log_decay of a sksearch.nets.Decay, or log_weights of a "
+                "LossWeights, among the callbacks of a network, which is not what is searched; use "
+                "gradient='auto'."
             )
         return found
 

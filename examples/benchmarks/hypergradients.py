@@ -9,7 +9,7 @@ with default tolerance, and those of the loss and all derivatives relative to it
 
 The loss is minus the estimator's own score, or log-loss, or, where there are no probabilities, the modified
 Huber loss of the decision function. libsvm rounds kernels to single precision, so that differences by gamma
-are no better than 1e-4 to 1e-2.
+are no better than 1e-4 to 1e-2; support_vectors.py has a better reference.
 """
 
 import argparse

@@ -28,7 +28,7 @@ from torch import nn
 
 from sksearch import GradientSearchCV
 from sksearch.nets import Decay, InMemoryLoader
-from sksearch.nets.one_pass import tune_decays
+from sksearch.nets.one_pass import tune
 from sksearch.space import Vector
 
 NAME = "callbacks__decay__log_decay"
@@ -85,7 +85,7 @@ def test_loss(search, X_train, X_test, y_train, y_test):
 def cost_of_pass(net, X, y):
     """Return the time of the pass relative to one training, least of three each."""
     seconds = []
-    for run in (lambda: clone(net).fit(X, y), lambda: tune_decays(net, "decay", X, y, LOW, HIGH)):
+    for run in (lambda: clone(net).fit(X, y), lambda: tune(net, "decay", X, y, LOW, HIGH)):
         times = []
         for _ in range(3):
             start = time.process_time()

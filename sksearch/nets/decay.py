@@ -1,16 +1,17 @@
 """Weight decay with a strength of its own for every part of a network."""
 
+import math
 from fnmatch import fnmatchcase
 
-import numpy as np
 import torch
-from skorch.callbacks import Callback
 from torch import nn
+
+from sksearch.nets.strengths import Strengths
 
 _WITH_INPUTS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-class Decay(Callback):
+class Decay(Strengths):
     r"""Decay the weights of each part of a network at a rate of its own: a skorch callback.
 
     After every step of the optimizer, with learning rate :math:`\eta`, the weights of group j become
@@ -38,7 +39,7 @@ class Decay(Callback):
 
     Attributes
     ----------
-    log_decay_ : Tensor of shape (n_groups,)
+    logarithms_ : Tensor of shape (n_groups,)
         The logarithms in use.
 
     Raises
@@ -64,6 +65,8 @@ class Decay(Callback):
     >>> space = {"callbacks__decay__log_decay": Vector(65, -6, 6)}
     """
 
+    tuned = "log_decay"
+
     def __init__(self, log_decay=-4.0, groups="inputs"):
         self.log_decay = log_decay
         self.groups = groups
@@ -86,15 +89,17 @@ class Decay(Callback):
         """
         return _split(module, self.groups)[1]
 
+    def elements(self, net):
+        n_groups = self.count(net.module_)
+        return n_groups, f"the {n_groups} groups that groups={self.groups!r} makes of this network"
+
+    def least_felt(self, net, n_batches):
+        rate = float(net.optimizer_.param_groups[0]["lr"])
+        return -math.log(n_batches * rate) if n_batches * rate > 0 else -math.inf
+
     def on_train_begin(self, net, **kwargs):
-        parts, n_groups = _split(net.module_, self.groups)
-        log_decay = np.asarray(self.log_decay, float)
-        if log_decay.shape not in ((), (n_groups,)):
-            raise ValueError(
-                f"log_decay must be a number, or one number for each of the {n_groups} groups that "
-                f"groups={self.groups!r} makes of this network, got an array of shape {log_decay.shape}."
-            )
-        self.log_decay_ = torch.as_tensor(log_decay).expand(n_groups).clone()
+        super().on_train_begin(net)
+        parts, _ = _split(net.module_, self.groups)
         learned = self._rates(net)
         self._parts_ = [(p, index.to(p.device)) for p, index in parts if id(p) in learned]
 
@@ -103,7 +108,7 @@ class Decay(Callback):
         if not training:
             return
         self._rate_of_ = self._rates(net)
-        decay, factors = torch.exp(self.log_decay_), {}
+        decay, factors = torch.exp(self.logarithms_), {}
         for parameter, index in self._parts_:
             key = self._rate_of_[id(parameter)], parameter.dtype, parameter.device
             if key not in factors:
@@ -129,13 +134,13 @@ class Decay(Callback):
         -------
         derivative : Tensor of shape (n_groups,)
         """
-        derivative = torch.zeros_like(self.log_decay_)
+        derivative = torch.zeros_like(self.logarithms_)
         for (parameter, index), gradient in zip(self._parts_, gradients, strict=True):
             if gradient is not None:
                 products = (gradient * parameter.detach()).sum_to_size(index.shape)
                 products = products.flatten().cpu().double()
                 derivative.index_add_(0, index.flatten().cpu(), -self._rate_of_[id(parameter)] * products)
-        return derivative * torch.exp(self.log_decay_)
+        return derivative * torch.exp(self.logarithms_)
 
     def parameters(self):
         """List the tensors that decay; during a training."""

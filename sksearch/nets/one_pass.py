@@ -1,6 +1,5 @@
-"""Many weight decays from one training, by the derivatives of single steps."""
+"""Many strengths from one training, by the derivatives of single steps."""
 
-import math
 from itertools import takewhile
 
 import numpy as np
@@ -9,13 +8,9 @@ from sklearn.base import clone, is_classifier
 from skorch.callbacks import Callback, EpochScoring
 from skorch.dataset import ValidSplit, unpack_data
 
-from sksearch.nets.decay import Decay
+from sksearch.nets.strengths import Strengths
 
-# Batches of training per step of the decays, each of which takes a forward and a backward pass.
-_EVERY = 4
-
-# What steps of one sign add up to over a training, in log-units, and the longest step.
-_REACH = 20.0
+# The longest step, in log-units.
 _LONGEST_STEP = 0.5
 
 # Shares of the past in Adam's averages.
@@ -27,29 +22,32 @@ _HELD_OUT = 0.25
 
 
 class OnePass(Callback):
-    r"""Descend the decays of a network while it is trained: a skorch callback.
+    r"""Descend many strengths of a network while it is trained: a skorch callback.
 
-    Every four batches, a batch of the network's held-out rows gives the gradient of the validation loss by
-    the weights, and with :meth:`Decay.derivative <sksearch.nets.Decay.derivative>` that by the decays, as far
-    as the last step goes. Adam takes a step along it. So one training, and a quarter of another, tunes all of
-    them. It is a short-sighted derivative: it finds which decays should be larger than others, less well how
-    large all of them should be.
+    The strengths are those of a :class:`~sksearch.nets.Decay` or :class:`~sksearch.nets.LossWeights`. After
+    every fourth batch, or every second with the latter, a batch of the network's held-out rows gives the
+    gradient of the validation loss by the weights, and the callback's ``derivative`` that by the logarithms
+    of its strengths, as far as the last step goes. Adam takes a step along it. So one training, and a part of
+    another, tunes all of them. It is a short-sighted derivative: it finds which strengths should be larger
+    than others, less well how large all of them should be.
 
     The scale of a step is that of the element's own derivatives, or of the median of all elements where that
-    is larger, so that a decay of no influence does not run along its noise. Decays that are not felt, since
-    they would shrink weights by less than a factor e over the whole training, begin there.
+    is larger, so that a strength of no influence does not run along its noise. Strengths that are too small
+    to be felt begin where they are: decays that would shrink weights by a factor e over the whole training,
+    loss weights of a hundredth.
 
     Parameters
     ----------
-    decay : str, default="decay"
-        Name of the network's callback :class:`Decay`, which stands before this one.
+    callback : str
+        Name of the network's callback that has the strengths, which stands before this one.
     low, high : float, default=-12.0, 6.0
         Bounds of the logarithms.
 
     Attributes
     ----------
-    log_decay_ : ndarray of shape (n_groups,)
-        The logarithms, averaged over the training with weights that grow like the number of the step.
+    logarithms_ : ndarray of shape (n,)
+        What was found: the logarithms, averaged over the training with weights that grow like the number of
+        the step.
 
     Raises
     ------
@@ -83,26 +81,26 @@ class OnePass(Callback):
     ...     lr=0.1,
     ...     batch_size=16,
     ...     max_epochs=30,
-    ...     callbacks=[("decay", Decay(-2.0)), ("pass", OnePass())],
+    ...     callbacks=[("decay", Decay(-2.0)), ("pass", OnePass("decay"))],
     ...     verbose=0,
     ... ).fit(X, y)
-    >>> log_decay = dict(net.callbacks_)["pass"].log_decay_
+    >>> log_decay = dict(net.callbacks_)["pass"].logarithms_
     >>> bool(log_decay[0] < log_decay[1:4].min())
     True
     """
 
-    def __init__(self, decay="decay", low=-12.0, high=6.0):
-        self.decay = decay
+    def __init__(self, callback, low=-12.0, high=6.0):
+        self.callback = callback
         self.low = low
         self.high = high
 
     def on_train_begin(self, net, **kwargs):
         before = dict(takewhile(lambda item: item[1] is not self, net.callbacks_))
-        self._callback_ = before.get(self.decay)
-        if not isinstance(self._callback_, Decay):
+        self._callback_ = before.get(self.callback)
+        if not isinstance(self._callback_, Strengths):
             raise ValueError(
-                f"OnePass needs a callback Decay of the name {self.decay!r} before it; the network has "
-                f"{list(before)}."
+                f"OnePass needs a callback Decay or LossWeights of the name {self.callback!r} before it; the "
+                f"network has {list(before)}."
             )
         self._n_batches_ = self._n_steps_ = 0
         self._batches_ = None
@@ -116,19 +114,23 @@ class OnePass(Callback):
                 "train_split=ValidSplit(0.25)."
             )
         self._batches_ = _again_and_again(net, dataset_valid)
+        callback = self._callback_
         n_batches = net.max_epochs * len(net.get_iterator(dataset_train, training=True))
-        self._length_ = min(_LONGEST_STEP, _REACH / max(1, n_batches // _EVERY))
-        theta = self._callback_.log_decay_
-        rate = float(net.optimizer_.param_groups[0]["lr"])
-        felt = -math.log(n_batches * rate) if n_batches * rate > 0 else self.low
+        self._length_ = min(_LONGEST_STEP, callback.reach / max(1, n_batches // callback.every))
+        theta = callback.logarithms_
+        felt = callback.least_felt(net, n_batches)
         theta.clamp_(min=felt).clamp_(self.low, self.high)
         self._mean_, self._square_, self._average_ = (torch.zeros_like(theta) for _ in range(3))
 
-    def on_batch_end(self, net, training=False, **kwargs):
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
         if not training:
             return
         self._n_batches_ += 1
-        if self._n_batches_ % _EVERY == 0:
+        if self._n_batches_ % self._callback_.every == 0:
+            self._callback_.watch(net, batch)
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training and self._n_batches_ % self._callback_.every == 0:
             self._step(self._callback_.derivative(self._gradients(net)))
 
     def _gradients(self, net):
@@ -145,7 +147,7 @@ class OnePass(Callback):
                 module.training = mode
 
     def _step(self, derivative):
-        """Take a step of Adam, in place: the decays of the next batches."""
+        """Take a step of Adam, in place: the strengths of the next batches."""
         if not torch.isfinite(derivative).all():  # of a training that diverges; its score will say so
             return
         self._n_steps_ += 1
@@ -154,23 +156,23 @@ class OnePass(Callback):
         mean = self._mean_ / (1 - _MOMENTUM**self._n_steps_)
         square = self._square_ / (1 - _SQUARES**self._n_steps_)
         scale = torch.maximum(square, square.median()).sqrt() + torch.finfo(square.dtype).tiny
-        theta = self._callback_.log_decay_
+        theta = self._callback_.logarithms_
         theta.sub_(self._length_ * mean / scale).clamp_(self.low, self.high)
         self._average_.lerp_(theta, 2 / (self._n_steps_ + 1))
 
     def on_train_end(self, net, **kwargs):
-        found = self._average_ if self._n_steps_ else self._callback_.log_decay_
-        self.log_decay_ = found.numpy().copy()
+        found = self._average_ if self._n_steps_ else self._callback_.logarithms_
+        self.logarithms_ = found.numpy().copy()
         self._callback_ = self._batches_ = None
 
 
-def tune_decays(net, name, X, y, low, high):
-    """Find the decays of a network by one training on new weights.
+def tune(net, name, X, y, low, high):
+    """Find the strengths of a network by one training on new weights.
 
     Parameters
     ----------
     net : NeuralNet
-        With a callback :class:`Decay`; left as it is.
+        With a callback of :class:`Strengths`; left as it is.
     name : str
         Name of that callback.
     X, y : array-like
@@ -181,7 +183,7 @@ def tune_decays(net, name, X, y, low, high):
 
     Returns
     -------
-    log_decay : ndarray of shape (n_groups,)
+    logarithms : ndarray of shape (n,)
     """
     one_pass = OnePass(name, low, high)
     net = clone(net)
@@ -194,7 +196,7 @@ def tune_decays(net, name, X, y, low, high):
         scores = [name for name, one in callbacks if isinstance(one, EpochScoring) and not one.on_train]
         net.set_params(**{f"callbacks__{name}": None for name in scores})
     net.fit(X, y)
-    return dict(net.callbacks_)["one_pass"].log_decay_
+    return dict(net.callbacks_)["one_pass"].logarithms_
 
 
 def _again_and_again(net, dataset):

@@ -1,22 +1,22 @@
-"""Which decays of a network are tuned by a search, and what each of its folds proposes for them."""
+"""Which strengths of a network are tuned by a search, and what each of its folds proposes for them."""
 
 import numpy as np
 import torch
 from sklearn.base import clone
 from skorch import NeuralNet
 
-from sksearch.nets.decay import Decay
-from sksearch.nets.one_pass import tune_decays
+from sksearch.nets.one_pass import tune
+from sksearch.nets.strengths import Strengths
 from sksearch.space import Vector
 
 
 class Proposals:
-    """What is measured of a search's first candidate: the decays that a training of each fold proposes.
+    """What is measured of a search's first candidate: the strengths that a training of each fold proposes.
 
     Parameters
     ----------
     name : str
-        Parameter of the estimator, ``callbacks__decay__log_decay`` after the prefix of the network.
+        Parameter of the estimator, such as ``callbacks__decay__log_decay``, after the prefix of the network.
     callback : str
         Name of the callback.
     dimension : Vector
@@ -35,12 +35,12 @@ class Proposals:
         if net is not estimator and len(estimator.steps) > 1:
             X_train = estimator[:-1].transform(X_train)
         low, high = self.dimension.low, self.dimension.high
-        found = tune_decays(net, self.callback, X_train, y_train, low, high)
+        found = tune(net, self.callback, X_train, y_train, low, high)
         return {"proposal": {self.name: np.clip(found, low, high)}}
 
 
 def make_proposals(estimator, space):
-    """Return what proposes the decays that a space searches.
+    """Return what proposes the strengths that a space searches.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def make_proposals(estimator, space):
     Returns
     -------
     proposals : Proposals or None
-        None where the estimator is no network, nor a pipeline that ends with one, or no `log_decay` of a
-        :class:`Decay` is searched.
+        None where the estimator is no network, nor a pipeline that ends with one, or no logarithms of
+        its callbacks' strengths are searched.
 
     Raises
     ------
@@ -63,13 +63,13 @@ def make_proposals(estimator, space):
         return None
     prefix = "" if net is estimator else f"{estimator.steps[-1][0]}__"
     callbacks = dict(clone(net).initialize_callbacks().callbacks_)
-    decays = {
-        f"{prefix}callbacks__{name}__log_decay": name
+    tuned = {
+        f"{prefix}callbacks__{name}__{callback.tuned}": name
         for name, callback in callbacks.items()
-        if isinstance(callback, Decay)
+        if isinstance(callback, Strengths)
     }
     searched = [name for branch in space.branches for name in branch]
-    name = next((name for name in searched if name in decays), None)
+    name = next((name for name in searched if name in tuned), None)
     if name is None:
         return None
     if len(searched) > 1:
@@ -78,16 +78,15 @@ def make_proposals(estimator, space):
             f"{name!r} is searched alone by gradient, got {others} beside it; search these before, with "
             "BayesSearchCV or GeneticSearchCV."
         )
-    dimension, callback = space.branches[0][name], callbacks[decays[name]]
-    n_groups = _count(net, callback)
-    right = isinstance(dimension, Vector) and dimension.n == n_groups and dimension.prior == "uniform"
+    dimension, callback = space.branches[0][name], callbacks[tuned[name]]
+    n, text = _elements(net, callback)
+    right = isinstance(dimension, Vector) and dimension.n == n and dimension.prior == "uniform"
     if not right:
         raise ValueError(
-            f"{name!r} is {dimension!r}, and must be sksearch.space.Vector({n_groups}, low, high), where low "
-            f"and high are bounds of logarithms: groups={callback.groups!r} makes {n_groups} groups of this "
-            "network."
+            f"{name!r} is {dimension!r}, and must be sksearch.space.Vector({n}, low, high), where low and "
+            f"high are bounds of logarithms: one for each of {text}."
         )
-    return Proposals(name, decays[name], dimension)
+    return Proposals(name, tuned[name], dimension)
 
 
 def _net_of(estimator):
@@ -96,6 +95,6 @@ def _net_of(estimator):
     return last if isinstance(last, NeuralNet) else None
 
 
-def _count(net, callback):
+def _elements(net, callback):
     with torch.random.fork_rng(devices=[]):  # weights are drawn; nothing of it is left
-        return callback.count(clone(net).set_params(device="cpu", verbose=0).initialize().module_)
+        return callback.elements(clone(net).set_params(device="cpu", verbose=0).initialize())

@@ -18,7 +18,7 @@ from torch import nn
 
 from sksearch import GradientSearchCV
 from sksearch.nets import Decay, InMemoryLoader, OnePass
-from sksearch.nets.one_pass import tune_decays
+from sksearch.nets.one_pass import tune
 from sksearch.space import Vector
 
 NAME = "callbacks__decay__log_decay"
@@ -77,7 +77,7 @@ def test_the_derivative_is_that_of_the_loss_after_the_step(groups):
         for rows in (slice(0, 16), slice(16, 32)):
             net.train_step((inputs[rows], targets[rows]))
             # Only the last step depends on the decays.
-            decay.log_decay_ = torch.tensor(theta if rows.start else np.full(n_groups, -1.0))
+            decay.logarithms_ = torch.tensor(theta if rows.start else np.full(n_groups, -1.0))
             decay.on_batch_end(net, training=True)
         net.module_.eval()
         loss = net.get_loss(net.infer(inputs[32:]), targets[32:], training=False)
@@ -99,7 +99,7 @@ def test_the_derivative_is_that_of_the_loss_after_the_step(groups):
 def test_columns_of_noise_decay_more(start):
     X, y = task()
     torch.manual_seed(0)
-    log_decay = tune_decays(make(("decay", Decay(start))), "decay", X, y, -6.0, 5.0)
+    log_decay = tune(make(("decay", Decay(start))), "decay", X, y, -6.0, 5.0)
     assert log_decay.shape == (9,)
     assert log_decay[:2].max() + 1.0 < np.median(log_decay[2:8])
 
@@ -114,7 +114,9 @@ def test_modes_of_layers_are_left_as_they_are():
                 seen.append([module.training for module in net.module_.modules()])
 
     split = ValidSplit(0.25, stratified=True, random_state=0)
-    net = make(("decay", Decay()), ("pass", OnePass()), ("modes", Modes()), train_split=split, max_epochs=2)
+    net = make(
+        ("decay", Decay()), ("pass", OnePass("decay")), ("modes", Modes()), train_split=split, max_epochs=2
+    )
     net.fit(X, y)
     assert np.all(seen)
 
@@ -122,11 +124,11 @@ def test_modes_of_layers_are_left_as_they_are():
 def test_a_net_that_was_tuned_clones_and_pickles():
     X, y = task()
     split = ValidSplit(0.25, stratified=True, random_state=0)
-    net = make(("decay", Decay()), ("pass", OnePass()), train_split=split, max_epochs=2).fit(X, y)
-    log_decay = dict(net.callbacks_)["pass"].log_decay_
+    net = make(("decay", Decay()), ("pass", OnePass("decay")), train_split=split, max_epochs=2).fit(X, y)
+    log_decay = dict(net.callbacks_)["pass"].logarithms_
     copy = pickle.loads(pickle.dumps(net))
-    np.testing.assert_array_equal(dict(copy.callbacks_)["pass"].log_decay_, log_decay)
-    assert dict(clone(net).fit(X, y).callbacks_)["pass"].log_decay_.shape == log_decay.shape
+    np.testing.assert_array_equal(dict(copy.callbacks_)["pass"].logarithms_, log_decay)
+    assert dict(clone(net).fit(X, y).callbacks_)["pass"].logarithms_.shape == log_decay.shape
 
 
 def test_weights_depend_on_nothing_but_the_decays_in_use():
@@ -134,7 +136,7 @@ def test_weights_depend_on_nothing_but_the_decays_in_use():
     X, y = task()
     split = ValidSplit(0.25, stratified=True, random_state=0)
     nets = []
-    held = OnePass(low=-1.0, high=-0.999999)
+    held = OnePass("decay", low=-1.0, high=-0.999999)
     for callbacks in ([("decay", Decay(-1.0))], [("decay", Decay(-1.0)), ("pass", held)]):
         torch.manual_seed(0)
         nets.append(make(*callbacks, train_split=split, max_epochs=4).fit(X, y))
@@ -188,9 +190,9 @@ def test_in_a_pipeline():
 def test_a_net_without_a_split_needs_none_but_the_callback_does():
     X, y = task()
     with pytest.raises(ValueError, match=r"train_split=ValidSplit\(0.25\)"):
-        make(("decay", Decay()), ("pass", OnePass())).fit(X, y)
-    with pytest.raises(ValueError, match="a callback Decay of the name 'decay' before it"):
-        make(("pass", OnePass()), ("decay", Decay())).fit(X, y)
+        make(("decay", Decay()), ("pass", OnePass("decay"))).fit(X, y)
+    with pytest.raises(ValueError, match="a callback Decay or LossWeights of the name 'decay' before it"):
+        make(("pass", OnePass("decay")), ("decay", Decay())).fit(X, y)
 
 
 @pytest.mark.parametrize(
