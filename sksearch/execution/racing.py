@@ -159,8 +159,7 @@ def twins(scores):
     # Twins may differ in the last digits; 0.0 is added for -0.0, whose bytes are others.
     scores = np.round(scores / max(np.nanmax(np.abs(scores)), np.finfo(float).tiny), _DIGITS) + 0.0
     complete = scores[n_known == n_folds]
-    seen = {row[:k].tobytes() for row in complete for k in range(1, n_folds)}
-    agrees = [row[:k].tobytes() in seen for row, k in zip(scores, n_known, strict=True)]
+    agrees = ((scores[:, None] == complete) | np.isnan(scores)[:, None]).all(axis=2).any(axis=1)
     n_pairs, n_twins = len(complete) * (len(complete) - 1) / 2, _n_equal_pairs(complete)
     accidents = sum(_n_equal_pairs(fold) for fold in complete.T) - n_folds * n_twins
     accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
