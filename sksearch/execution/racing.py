@@ -15,7 +15,7 @@ LEAST_CHANCE = 0.03
 GOOD_CHANCE = 0.2
 
 # With folds: who goes on at once, and when the rest of the paused is left.
-LIKELY = 0.5
+LIKELY = 0.2
 MOST_LEFT = 0.3
 # Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
 # variances that are learned from fewer make a forecast too sure of itself.
@@ -105,10 +105,11 @@ def have_room(values, waiting, factor):
 def worth_a_fold(chances, expected, waiting, last):
     """Say which trials get their next fold, and which are paused, perhaps for good.
 
-    While there are new trials to begin, only those go on that are expected to beat the best: what comes later
-    may decide about the others without a fit. When none is left to begin, the most promising goes on, again
-    and again, until the sum of the chances of all that wait is small: it bounds the probability that the best
-    is among them.
+    While there are new trials to begin, those go on that may well beat the best. An optimizer learns most
+    from exact values near the top, and most of these trials would get their folds in the end. About the
+    others what comes later may decide without a fit. When none is left to begin, the most promising goes on,
+    again and again, until the sum of the chances of all that wait is small: it bounds the probability that
+    the best is among them.
 
     Parameters
     ----------
