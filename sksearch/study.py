@@ -159,7 +159,7 @@ class Study:
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
         trial = self._trials[number]
-        if not trial.add(fold, result, seconds, len(self._resource.folds(len(trial.steps)))):
+        if not trial.add(fold, result, seconds, len(self._resource.folds(trial))):
             return None
         if self._journal is not None:
             self._journal.record(trial)
@@ -172,7 +172,7 @@ class Study:
             value = self._value_of(trial)
             known = np.isfinite(value).all()
             if known and self._resource.n_steps > 1:
-                self._rows[trial.number] = self._resource.row(trial.scores(self.metric))
+                self._rows[trial.number] = self._resource.row(trial, self.metric)
             if trial.complete or not known:
                 ended.append(trial)
                 values.append(value)
@@ -223,10 +223,11 @@ class Study:
         return True
 
     def _value_of(self, trial):
-        scores = trial.folds[0]["test_scores"]
+        first = next(iter(trial.folds.values()))
+        scores = first["test_scores"]
         if (
             self._choose_metric is not None
-            and trial.folds[0]["fit_error"] is None
+            and first["fit_error"] is None
             and (isinstance(scores, dict) or isinstance(self.metric, tuple))
         ):
             # A wrong choice is the user's error; found out after one trial rather than after all.

@@ -84,7 +84,8 @@ def paused(scores):
             row, n_begun = n_begun, n_begun + 1
         elif row is None and (row := next_of(True)) is None:
             return known
-        known[row, n_known[row]] = scores[row, n_known[row]]
+        fold = (row + n_known[row]) % n_folds
+        known[row, fold] = scores[row, fold]
         n_known[row] += 1
         if n_known[row] == n_folds:
             best = max(best, scores[row].mean())

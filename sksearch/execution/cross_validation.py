@@ -98,13 +98,13 @@ class CrossValidation:
         fit : Fit
         """
         if trial.running:  # the journal had no results
-            for fold in self.resource.folds(len(trial.steps)):
+            for fold in self.resource.folds(trial):
                 yield self._fit(trial, fold, n_trials, self.callbacks.for_fit(self._count(trial, fold)))
 
     def _count(self, trial, fold):
         """Number a fit among all that complete trials would have."""
-        before = sum(len(self.resource.folds(step)) for step in range(len(trial.steps)))
-        within = fold - self.resource.folds(len(trial.steps))[0]
+        before = sum(len(step) for step in trial.steps)
+        within = list(self.resource.folds(trial)).index(fold)
         return trial.number * self.resource.n_fits + before + within
 
     def _fit(self, trial, fold, n_trials, context):

@@ -15,7 +15,7 @@ LEAST_CHANCE = 0.03
 GOOD_CHANCE = 0.2
 
 # With folds: who goes on at once, and when the rest of the paused is left.
-LIKELY = 0.5
+LIKELY = 0.2
 MOST_LEFT = 0.3
 # Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
 # variances that are learned from fewer make a forecast too sure of itself.
@@ -105,10 +105,11 @@ def have_room(values, waiting, factor):
 def worth_a_fold(chances, expected, waiting, last):
     """Say which trials get their next fold, and which are paused, perhaps for good.
 
-    While there are new trials to begin, only those go on that are expected to beat the best: what comes later
-    may decide about the others without a fit. When none is left to begin, the most promising goes on, again
-    and again, until the sum of the chances of all that wait is small: it bounds the probability that the best
-    is among them.
+    While there are new trials to begin, those go on that may well beat the best. An optimizer learns most
+    from exact values near the top, and most of these trials would get their folds in the end. About the
+    others what comes later may decide without a fit. When none is left to begin, the most promising goes on,
+    again and again, until the sum of the chances of all that wait is small: it bounds the probability that
+    the best is among them.
 
     Parameters
     ----------
@@ -159,8 +160,7 @@ def twins(scores):
     # Twins may differ in the last digits; 0.0 is added for -0.0, whose bytes are others.
     scores = np.round(scores / max(np.nanmax(np.abs(scores)), np.finfo(float).tiny), _DIGITS) + 0.0
     complete = scores[n_known == n_folds]
-    seen = {row[:k].tobytes() for row in complete for k in range(1, n_folds)}
-    agrees = [row[:k].tobytes() in seen for row, k in zip(scores, n_known, strict=True)]
+    agrees = ((scores[:, None] == complete) | np.isnan(scores)[:, None]).all(axis=2).any(axis=1)
     n_pairs, n_twins = len(complete) * (len(complete) - 1) / 2, _n_equal_pairs(complete)
     accidents = sum(_n_equal_pairs(fold) for fold in complete.T) - n_folds * n_twins
     accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)

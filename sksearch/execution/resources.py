@@ -44,15 +44,15 @@ class AllAtOnce:
     @property
     def n_fits_per_step(self):
         """Fits of every step but perhaps the first."""
-        return len(self.folds(self.n_steps - 1))
+        return self.n_splits
 
     @property
     def n_fits(self):
         """Fits of a complete trial."""
-        return sum(len(self.folds(step)) for step in range(self.n_steps))
+        return self.n_splits * self.n_steps
 
-    def folds(self, step):
-        """Folds that a step runs, numbered from 0."""
+    def folds(self, trial):
+        """Folds that the next step of a trial runs, numbered from 0."""
         return range(self.n_splits)
 
     def rows(self, train, fold, step):
@@ -96,23 +96,39 @@ class AllAtOnce:
 
 
 class Folds(AllAtOnce):
-    """Folds one by one, after the first `min_resources` together."""
+    """Folds one by one, after the first `min_resources` together.
+
+    Each trial begins with another fold than the one before. Did all begin with the same, an optimizer would
+    soon look for what is good on that one: what a fold adds to the mean varies little from a trial to its
+    neighbours, so that errors which all share do not average out.
+    """
 
     name = "folds"
+    n_fits_per_step = 1
 
     def __init__(self, n_splits, min_resources):
         super().__init__(n_splits)
         self.amounts = list(range(min_resources, n_splits + 1))
 
-    def folds(self, step):
-        return range(0 if step == 0 else self.amounts[step - 1], self.amounts[step])
+    @property
+    def n_fits(self):
+        return self.n_splits
+
+    def folds(self, trial):
+        # Of a trial that was recalled from a journal the folds that were run may be any.
+        order = ((trial.number + i) % self.n_splits for i in range(self.n_splits))
+        left = [fold for fold in order if fold not in trial.folds]
+        return left[: len(left) + self.amounts[len(trial.steps)] - self.n_splits]
 
     def finished(self, trial, fold):
         return fold in trial.folds
 
-    def row(self, scores):
-        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
-        return _padded([score for step in scores for score in step], self.n_splits)
+    def row(self, trial, metric):
+        """Arrange the scores of a trial as `forecast` takes them."""
+        row = np.full(self.n_splits, np.nan)
+        for step, scores in zip(trial.steps, trial.scores(metric), strict=True):
+            row[list(step)] = scores
+        return row
 
     forecast = staticmethod(racing.forecast_from_folds)
 
@@ -134,9 +150,10 @@ class Rungs(AllAtOnce):
         self.amounts = amounts
         self._factor = factor
 
-    def row(self, scores):
-        """Arrange the scores of a trial, a list per step, as `forecast` takes them."""
-        return _padded([np.mean(step) for step in scores], self.n_steps)
+    def row(self, trial, metric):
+        """Arrange the scores of a trial as `forecast` takes them."""
+        means = [np.mean(step) for step in trial.scores(metric)]
+        return np.append(means, np.full(self.n_steps - len(means), np.nan))
 
     forecast = staticmethod(racing.forecast_from_rungs)
 
@@ -256,10 +273,6 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
     if name == "n_samples":
         return Samples(n_splits, _rungs(first, most, factor), factor, n_samples, strata)
     return Iterations(n_splits, name, _rungs(first, most, factor), factor)
-
-
-def _padded(values, width):
-    return np.pad(np.asarray(values, float), (0, width - len(values)), constant_values=np.nan)
 
 
 def _own_value(estimator, name, tuned):

@@ -78,8 +78,9 @@ class Trial:
 
     @property
     def folds(self):
-        """The latest result of every fold."""
-        return {fold: result for step in self.steps for fold, result in step.items()}
+        """The latest result of every fold, in the order of folds: a mean is the same in its last digit."""
+        latest = {fold: result for step in self.steps for fold, result in step.items()}
+        return dict(sorted(latest.items()))
 
     @property
     def failed(self):

@@ -21,7 +21,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
-from sksearch.execution import Rounds
+from sksearch.execution import Rounds, Trial
+from sksearch.execution.resources import Folds
 
 X, y = load_breast_cancer(return_X_y=True)
 SVM = make_pipeline(StandardScaler(), SVC())
@@ -50,6 +51,62 @@ def test_racing_drops_candidates_and_shows_what_was_run(executor, n_jobs):
     np.testing.assert_allclose(results["partial_test_score"], np.nanmean(folds, axis=1))
     assert not stopped[fitted.best_index_]
     assert fitted.score(X, y) > 0.95
+
+
+class Shifted(ClassifierMixin, BaseEstimator):
+    """Best at another place on every fold, 0.5 on their mean; X says which fold a row is tested in."""
+
+    best: ClassVar[list] = [0.05, 0.95, 0.35, 0.65, 0.5]
+
+    def __init__(self, place=0.0):
+        self.place = place
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return -((self.place - self.best[int(X[0, 0])]) ** 2)
+
+
+def search_shifted(**settings):
+    rows = np.arange(50)
+    splits = [(np.flatnonzero(rows % 5 != fold), np.flatnonzero(rows % 5 == fold)) for fold in range(5)]
+    settings = {"n_iter": 25, "cv": splits, "resource": "folds", "refit": False} | settings
+    return search(Shifted(), {"place": (0.0, 1.0)}, **settings).fit((rows % 5)[:, None], rows // 5 % 2)
+
+
+def test_candidates_begin_with_different_folds():
+    results = search_shifted().cv_results_
+    folds = np.column_stack([results[f"split{fold}_test_score"] for fold in range(5)])
+    for number, (row, n_resources) in enumerate(zip(folds, results["n_resources"], strict=True)):
+        run = {(number + i) % 5 for i in range(n_resources)}
+        assert set(np.flatnonzero(np.isfinite(row))) == run
+    assert min(results["n_resources"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_search_is_not_led_to_what_is_good_on_one_fold(seed):
+    results = search_shifted(random_state=seed).cv_results_
+    places = np.asarray(results["param_place"], float)
+    assert abs(places[np.nanargmax(results["mean_test_score"])] - 0.5) < 0.05
+    later = np.abs(places[10:] - 0.5)
+    assert np.median(later) < 0.1
+
+
+def test_a_candidate_recalled_from_a_journal_runs_the_folds_that_are_left():
+    resource = Folds(5, 1)
+    trial = Trial(number=3, params={}, point=np.zeros(1), n_steps=resource.n_steps)
+    trial.finish_step({0: {}})  # recorded for a trial of another number
+    run = []
+    while not trial.complete:
+        (fold,) = resource.folds(trial)
+        trial.finish_step({fold: {}})
+        run.append(fold)
+    assert run == [3, 4, 1, 2]
 
 
 def test_folds_may_be_masks():
