@@ -21,7 +21,7 @@ _MOST_POOLED = 25
 _STEP = 0.1
 # Width of a bucket of values that count as equal, where columns are selected: as a share of the interquartile
 # range.
-_BUCKET = 0.1
+_BUCKET = 0.2
 
 
 class Fitness(base.Fitness):
@@ -73,7 +73,7 @@ class EvolutionOptimizer(Optimizer):
     proposal is one child, and the population is the best `population_size` of all points told: a child
     replaces the worst, the best is never lost, failures have no place. Of equal points the younger one is
     better, so that a population drifts over a plateau. Where columns are selected, values that differ by less
-    than a tenth of the interquartile range of all count as equal, and the point with fewer columns is better
+    than a fifth of the interquartile range of all count as equal, and the point with fewer columns is better
     (lexicographic parsimony pressure with buckets; Luke & Panait, 2002).
 
     Of a litter of 32, one child is evaluated. Twelve have two parents, winners of tournaments: uniform
@@ -215,8 +215,8 @@ class EvolutionOptimizer(Optimizer):
     def _next(self):
         point = super()._next()
         if point is not None and point.tobytes() in self._litter:
-            rows = np.unique(self._litter[point.tobytes()])
-            self._parents[point.tobytes()] = tuple(self.points[row].tobytes() for row in rows[rows >= 0])
+            rows = sorted({*self._litter[point.tobytes()].tolist()} - {-1})
+            self._parents[point.tobytes()] = tuple(self.points[row].tobytes() for row in rows)
         self._litter = {}
         return point
 
@@ -296,11 +296,11 @@ class EvolutionOptimizer(Optimizer):
         moved[:, categories] = (points[:, categories] + further) % 1.0
         children = np.where(changes, moved, points)
         for columns, subset in space.subsets:
-            # A crossover may have left too many or too few columns; those to change are random.
-            children[:, columns] = points[:, columns] + 0.2 * rng.random((len(points), subset.n))
+            # A crossover may have left too many or too few columns.
+            children[:, columns] = subset.mend(points[:, columns], rng)
             rows = np.flatnonzero(changes[:, columns.start])
-            flipped = subset.flip(points[rows, columns], rng, None if worth is None else worth[rows, columns])
-            children[rows, columns] = flipped
+            own = None if worth is None else worth[rows, columns]
+            children[rows, columns] = subset.flip(children[rows, columns], rng, own)
         # Another branch may have been the mutation, where nothing is inherited but what it shares.
         return space.snap(self._completed(children, space.active(points)))
 

@@ -140,6 +140,7 @@ class _Features:
         # Each category has its own coordinates, as many as it has values.
         self._first = np.append(0, self._n_values.cumsum()).astype(int)
         self._share = 1.0 / np.bincount(space.parameter)[space.parameter]
+        self._n_parameters = self._share.sum() if len(space.branches) == 1 else None
 
     def __call__(self, points):
         columns = [points[:, self._numbers]]
@@ -156,6 +157,8 @@ class _Features:
 
     def n_active(self, points):
         """Mean number of active parameters."""
+        if self._n_parameters is not None:
+            return self._n_parameters
         return (self._space.active(points) @ self._share).mean()
 
 

@@ -266,7 +266,7 @@ class Space:
         active : ndarray of bool, shape (n, n_columns)
         """
         if not self._offset:  # all are
-            return np.broadcast_to(self._active, np.shape(points))
+            return np.ones(np.shape(points), bool)
         return self._active[self._branch_indices(points)]
 
     def snap(self, points):

@@ -104,12 +104,18 @@ class Subset(Dimension):
 
     @staticmethod
     def _largest(points, sizes):
-        """Turn the `sizes[i]` largest coordinates of row i on, the others off."""
-        order = np.argsort(-points, axis=1, kind="stable")
-        largest = np.empty_like(points)
-        taken = np.arange(points.shape[1]) < np.asarray(sizes)[:, None]
-        np.put_along_axis(largest, order, np.where(taken, 0.75, 0.25), axis=1)
-        return largest
+        """Turn the `sizes[i]` largest coordinates of row i on, of equal ones the first, the others off."""
+        distinct = 1e-9 * np.arange(points.shape[1]) - points
+        return np.where(_least(distinct, sizes), 0.75, 0.25)
+
+    def mend(self, points, rng):
+        """Leave out, or add, columns at random where there are too many or too few."""
+        sizes = (points > 0.5).sum(axis=1)
+        wrong = (sizes < self.min_features) | (sizes > self.max_features)
+        if wrong.any():
+            points = points.copy()
+            points[wrong] = self.snap(points[wrong] + 0.2 * rng.random((wrong.sum(), self.n)))
+        return points
 
     def flip(self, points, rng, worth=None):
         """Remove some columns, replace some, or add some: four, three and one time of eight.
@@ -122,7 +128,7 @@ class Subset(Dimension):
         Parameters
         ----------
         points : ndarray of shape (n_points, n)
-            Encoded subsets; columns are left out or added at random where there are too many or too few.
+            Encoded subsets, which are mended where they have too many or too few columns.
         rng : numpy.random.Generator
             Source of randomness.
         worth : ndarray of shape (n_points, n), default=None
@@ -137,7 +143,7 @@ class Subset(Dimension):
         ----------
         Doerr, Le, Makhmara & Nguyen, "Fast genetic algorithms", 2017.
         """
-        points = self.snap(points + 0.2 * rng.random(points.shape))  # ties in random order
+        points = self.mend(points, rng)
         on = points > 0.5
         n_on = on.sum(axis=1)
         half = np.maximum(1, n_on // 2)
