@@ -192,6 +192,9 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         # -- prepare
         check_scoring_names(self.scoring)
         executor = self._make_executor()
+        scorers, _ = self._get_scorers()  # what is wrong with them comes first, as in scikit-learn
+        # Known before the search where scikit-learn knows it; a callable may return a dict.
+        self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -211,8 +214,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
         unfitted.estimator = base_estimator
         scorers, _ = unfitted._get_scorers()
-        # Known before the search where scikit-learn knows it; a callable may return a dict.
-        self.multimetric_ = isinstance(scorers, _MultimetricScorer)
         tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
             self.resource,
