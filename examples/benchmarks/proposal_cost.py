@@ -35,6 +35,15 @@ SPACE = (
 )
 
 
+def mixed(n):
+    """Half real numbers, a quarter integers, a quarter categories."""
+    return (
+        {f"real{i}": (0.0, 1.0) for i in range(n // 2)}
+        | {f"int{i}": (1, 20) for i in range(n // 4)}
+        | {f"kind{i}": ["a", "b", "c"] for i in range(n // 4)}
+    )
+
+
 LARGE_SPACES = {
     "6 mixed": {
         "rate": (1e-4, 1e1, "log-uniform"),
@@ -44,9 +53,8 @@ LARGE_SPACES = {
         "kernel": ["a", "b", "c"],
         "shrink": [False, True],
     },
-    "60 mixed": {f"real{i}": (0.0, 1.0) for i in range(30)}
-    | {f"int{i}": (1, 20) for i in range(15)}
-    | {f"kind{i}": ["a", "b", "c"] for i in range(15)},
+    "60 mixed": mixed(60),
+    "100 mixed": mixed(100),
     "130 columns": {"columns": Subset(130), "C": (1e-3, 1e3, "log-uniform")},
 }
 

@@ -38,9 +38,9 @@ def identity(value):
         return (type(value).__name__, value)
     if isinstance(value, (bool, np.bool_)):
         return ("bool", bool(value))
-    if isinstance(value, Integral):
+    if type(value) is int or (type(value) is not float and isinstance(value, Integral)):
         return ("int", int(value))
-    if isinstance(value, Real):
+    if type(value) is float or isinstance(value, Real):  # abstract classes are slow to ask
         # Twelve digits: encoding and decoding a number may change the last ones. NaN differs from itself, a
         # text does not.
         return ("float", f"{float(value):.12g}")
