@@ -137,7 +137,9 @@ class Interval(Dimension):
         return f"{type(self).__name__}({self.low!r}, {self.high!r}, prior={self.prior!r})"
 
     def _scale(self, value):
-        return np.log(value) if self.prior == "log-uniform" else np.asarray(value, float)
+        if self.prior == "log-uniform":
+            return np.log(value)
+        return value if type(value) is float else np.asarray(value, float)
 
     def _unscale(self, position):
         return np.exp(position) if self.prior == "log-uniform" else position
@@ -188,8 +190,9 @@ class Real(Interval):
         return np.clip((self._scale([value]) - low) / (high - low), *self._ends)
 
     def decode(self, point):
-        low, high = self._scale(self.low), self._scale(self.high)
-        value = self._unscale(low + min(max(point[0], self._ends[0]), self._ends[1]) * (high - low))
+        low, high = self._scale(float(self.low)), self._scale(float(self.high))
+        position = float(point[0])  # NumPy's own scalars are slow
+        value = self._unscale(low + min(max(position, self._ends[0]), self._ends[1]) * (high - low))
         return float(min(max(value, self.low), self.high))
 
     def slope(self, point):
@@ -251,8 +254,8 @@ class Integer(Interval):
 
     def decode(self, point):
         low, high = self._edges()
-        value = self._unscale(low + min(max(point[0], 0.0), 1.0) * (high - low))
-        return min(max(int(np.rint(value)), self.low), self.high)
+        value = self._unscale(low + min(max(float(point[0]), 0.0), 1.0) * (high - low))
+        return min(max(round(float(value)), self.low), self.high)
 
     def _round(self, points):
         low, high = self._edges()
