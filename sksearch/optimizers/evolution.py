@@ -311,7 +311,7 @@ class EvolutionOptimizer(Optimizer):
         """
         if self._worth is None or not self._worth.known:
             return None
-        columns, own = self.space.subsets[0][0], np.nan
+        columns, own = self.space.subsets[0][0], None
         if mothers is not None:
             own = np.where(from_father[:, columns], self._worth.to(fathers), self._worth.to(mothers))
         worth = np.zeros((n, self.space.n_columns))

@@ -62,7 +62,7 @@ class ColumnWorth:
         """
         return np.array([self._of_point.get(point.tobytes(), self._nothing) for point in points])
 
-    def sample(self, n_points, rng, own=np.nan):
+    def sample(self, n_points, rng, own=None):
         """Draw what columns are worth, the less certain the less often they were tried.
 
         Parameters
@@ -70,7 +70,7 @@ class ColumnWorth:
         n_points : int
         rng : numpy.random.Generator
             Source of randomness.
-        own : ndarray of shape (n_points, n), default=nan
+        own : ndarray of shape (n_points, n), default=None
             What they were worth to the candidate in question, which counts instead where it is known: the
             other columns that it has may say the same, or nothing without them.
 
@@ -79,7 +79,9 @@ class ColumnWorth:
         worth : ndarray of shape (n_points, n)
             Logarithms.
         """
-        seen_once = np.isfinite(own)
-        mean = np.where(seen_once, own, np.log(self._mean + _LEAST))
-        spread = np.where(seen_once, _FIRST_SPREAD, _SPREAD + _FIRST_SPREAD / np.sqrt(1.0 + self._n_seen))
-        return mean + spread * rng.standard_normal((n_points, len(self._mean)))
+        mean = np.log(self._mean + _LEAST)
+        spread = _SPREAD + _FIRST_SPREAD / np.sqrt(1.0 + self._n_seen)
+        if own is not None:
+            known = np.isfinite(own)
+            mean, spread = np.where(known, own, mean), np.where(known, _FIRST_SPREAD, spread)
+        return mean + spread * rng.standard_normal((n_points, len(self._mean)), np.float32)

@@ -137,11 +137,10 @@ def test_what_columns_are_worth_decides_which_go_and_which_come():
         assert value[added].min(initial=30.0) > value[~on & ~added].max(initial=-1.0)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_columns_that_models_find_important_are_kept(seed):
+def test_columns_that_models_find_important_are_kept():
     space = Space({"m": Subset(80), "x": (0.0, 1.0)})
 
-    def select(measures):
+    def select(seed, measures):
         optimizer = EvolutionOptimizer(space, np.random.default_rng(seed))
         for _ in range(100):
             points = optimizer.ask(1)
@@ -152,11 +151,12 @@ def test_columns_that_models_find_important_are_kept(seed):
             optimizer.tell(points, [chosen[:5].sum() - 0.02 * chosen.sum()])
         return optimizer
 
-    optimizer = select(measures=True)
-    best = optimizer.points[optimizer.values.argmax()] > 0.5
-    assert best[:5].all()
-    assert best[5:80].sum() < 5
-    assert optimizer.values.max() > select(measures=False).values.max()
+    optimizers = [select(seed, measures=True) for seed in range(5)]
+    best = np.array([one.points[one.values.argmax(), :80] > 0.5 for one in optimizers])
+    assert best[:, :5].all()
+    assert np.median(best[:, 5:].sum(axis=1)) < 3
+    blind = [select(seed, measures=False).values.max() for seed in range(5)]
+    assert np.median([one.values.max() for one in optimizers]) > np.median(blind) + 0.1
 
 
 def test_strangers_of_branches_without_columns_have_none():
