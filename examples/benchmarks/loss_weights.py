@@ -25,13 +25,13 @@ one training; all searches have the same three folds.
 
 import argparse
 import os
-import time
 from functools import partial
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
 import torch
+from net_decays import cost_of_pass
 from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss
@@ -43,7 +43,6 @@ from torch.nn.functional import cross_entropy, mse_loss
 
 from sksearch import BayesSearchCV, GradientSearchCV
 from sksearch.nets import InMemoryLoader, LossWeights
-from sksearch.nets.one_pass import tune
 from sksearch.space import Vector
 
 NAME = "callbacks__losses__log_weights"
@@ -175,19 +174,6 @@ def test_loss(net, X, y, X_test, y_test):
     return np.mean(losses)
 
 
-def cost_of_pass(net, X, y):
-    """Return the time of the pass relative to one training, least of three each."""
-    seconds = []
-    for run in (lambda: clone(net).fit(X, y), lambda: tune(net, "losses", X, y, LOW, HIGH)):
-        times = []
-        for _ in range(3):
-            start = time.process_time()
-            run()
-            times.append(time.process_time() - start)
-        seconds.append(min(times))
-    return seconds[1] / seconds[0]
-
-
 def compare(make_task, seed, n_iter, methods):
     """Return test losses by method, the cost of the pass, and the weights that were found."""
     X, y, X_test, y_test, terms = make_task(seed)
@@ -211,7 +197,7 @@ def compare(make_task, seed, n_iter, methods):
         weights = {"none": -np.inf, "equal": 0.0}.get(method)
         params = {NAME: weights} if weights is not None else searches[method].fit(X, y).best_params_
         losses[method] = test_loss(clone(net).set_params(**params), X, y, X_test, y_test)
-    return losses, cost_of_pass(net, X, y), np.array(params[NAME])
+    return losses, cost_of_pass(net, "losses", X, y, LOW, HIGH), np.array(params[NAME])
 
 
 def main():

@@ -82,10 +82,10 @@ def test_loss(search, X_train, X_test, y_train, y_test):
     return np.mean(losses)
 
 
-def cost_of_pass(net, X, y):
-    """Return the time of the pass relative to one training, least of three each."""
+def cost_of_pass(net, name, X, y, low, high):
+    """Return the time of the pass for a callback relative to one training, least of three each."""
     seconds = []
-    for run in (lambda: clone(net).fit(X, y), lambda: tune(net, "decay", X, y, LOW, HIGH)):
+    for run in (lambda: clone(net).fit(X, y), lambda: tune(net, name, X, y, low, high)):
         times = []
         for _ in range(3):
             start = time.process_time()
@@ -121,7 +121,7 @@ def main():
                 one.fit(X_train, y_train)
             best, found = (test_loss(one, *data) for one in (grid, search))
             ratios.append(found / best)
-            costs.append(cost_of_pass(net, X_train, y_train))
+            costs.append(cost_of_pass(net, "decay", X_train, y_train, LOW, HIGH))
             inputs = f"64 + {n_noise} noise"
             row = f"{inputs:>16} {seed:5d} {best:10.3f} {found:7.3f} {ratios[-1]:6.2f} {costs[-1]:5.2f}"
             print(row, flush=True)

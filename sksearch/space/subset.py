@@ -72,11 +72,7 @@ class Subset(Dimension):
             mask = np.asarray(value)
         except ValueError:
             return False
-        return (
-            mask.shape == (self.n,)
-            and mask.dtype == bool
-            and self.min_features <= mask.sum() <= self.max_features
-        )
+        return mask.shape == (self.n,) and mask.dtype == bool and self._allows(mask.sum())
 
     def encode(self, value):
         return np.where(np.asarray(value, bool), 0.75, 0.25)
@@ -87,8 +83,7 @@ class Subset(Dimension):
     def snap(self, points):
         snapped = np.where(points >= 0.5, 0.75, 0.25)
         sizes = (points >= 0.5).sum(axis=1)
-        wrong = (sizes < self.min_features) | (sizes > self.max_features)
-        if wrong.any():
+        if (wrong := ~self._allows(sizes)).any():
             sizes = np.clip(sizes[wrong], self.min_features, self.max_features)
             snapped[wrong] = self._largest(points[wrong], sizes)
         return snapped
@@ -102,6 +97,9 @@ class Subset(Dimension):
         sizes = np.minimum(sizes, self.max_features).astype(int)
         return np.where(_least(-points, sizes), 0.75, 0.25)
 
+    def _allows(self, sizes):
+        return (self.min_features <= sizes) & (sizes <= self.max_features)
+
     @staticmethod
     def _largest(points, sizes):
         """Turn the `sizes[i]` largest coordinates of row i on, of equal ones the first, the others off."""
@@ -110,9 +108,7 @@ class Subset(Dimension):
 
     def mend(self, points, rng):
         """Leave out, or add, columns at random where there are too many or too few."""
-        sizes = (points > 0.5).sum(axis=1)
-        wrong = (sizes < self.min_features) | (sizes > self.max_features)
-        if wrong.any():
+        if (wrong := ~self._allows((points > 0.5).sum(axis=1))).any():
             points = points.copy()
             points[wrong] = self.snap(points[wrong] + 0.2 * rng.random((wrong.sum(), self.n)))
         return points
@@ -168,13 +164,12 @@ class Subset(Dimension):
 
     def best(self, points, worth):
         """Subsets of the same sizes, of the columns that are worth most."""
-        return np.where(_least(-worth, (points > 0.5).sum(axis=1)), 0.75, 0.25)
+        return self._largest(worth, (points > 0.5).sum(axis=1))
 
     def neighbors(self, point):
         flipped = np.tile(point, (self.n, 1))
         np.fill_diagonal(flipped, 1.0 - np.asarray(point))
-        sizes = (flipped > 0.5).sum(axis=1)
-        return flipped[(sizes >= self.min_features) & (sizes <= self.max_features)]
+        return flipped[self._allows((flipped > 0.5).sum(axis=1))]
 
     def values(self):
         chosen = (
