@@ -1,6 +1,8 @@
 """joblib's backend for Dask, with data that is sent once, and errors that are heard of."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pickle import loads
 from uuid import uuid4
 
@@ -50,25 +52,43 @@ class DaskBackend(DaskDistributedBackend):
                 self.data_futures[id(data)] = self.client.submit(loads, pickle.dumps(data), key=key)
         self._alive += objects
 
-    def start_call(self):
+    # joblib starts to collect results in every call, and waits for the end of it; here it goes on in between.
+
+    def configure(self, n_jobs=1, parallel=None, **options):
+        self._drawing = ThreadPoolExecutor(1)
         super().start_call()
         self.call_data_futures = None  # joblib would scatter all else that is large; it goes with its task
+        return super().configure(n_jobs, parallel, **options)
+
+    def start_call(self):
+        pass
 
     def stop_call(self):
+        pass
+
+    def terminate(self):
         self.call_data_futures = {}  # joblib clears it
         super().stop_call()
+        super().terminate()
+        self._drawing.shutdown(wait=False, cancel_futures=True)
 
     def effective_n_jobs(self, n_jobs):
         # With one worker left joblib would run tasks in this process, also those that kill it.
         return max(2, super().effective_n_jobs(n_jobs))
 
     def submit(self, func, callback=None):
-        job = super().submit(func, callback)
+        # The callback draws the next fit, perhaps with a proposal: in the event loop, which is also the
+        # scheduler's where that runs in this process, nothing else would happen meanwhile.
+        def draw(result):
+            with suppress(RuntimeError):  # when all is over
+                self._drawing.submit(callback, result)
+
+        job = super().submit(func, draw)
 
         def tell_of_errors(job):
             # joblib does not call back when the scheduler gives a task up, and would wait for it forever.
             if (error := job.exception()) is not None:
-                callback(error)
+                draw(error)
 
         job.add_done_callback(tell_of_errors)
         return job
