@@ -16,7 +16,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from metrics import best_so_far, interval, normalised_regret
 from quasi_random import QuasiRandomSearchCV
-from searchers import _sksearch_notation
+from searchers import _sksearch_notation, run, why_unavailable
 from tasks import make_task, task_names
 
 from sksearch import BayesSearchCV
@@ -119,16 +119,20 @@ def compare(name, seed, n_folds, n_iter):
     raced = search(BayesSearchCV, name, seed, n_folds, n_iter, "folds")
     random = search(QuasiRandomSearchCV, name, seed, n_folds, n_iter)
     share = np.isfinite(raced).sum() / full.size
-    n_equal = max(1, round(share * n_iter))
-    regrets = normalised_regret(
-        {
-            "full": best_so_far(full.mean(axis=1), n_iter),
-            "raced": best_so_far(raced.mean(axis=1), n_iter),
-            "full, equal fits": best_so_far(full.mean(axis=1)[:n_equal], n_iter),
-            "random": best_so_far(random.mean(axis=1), n_iter),
-        },
-        random.mean(axis=1),
-    )
+    n_fewer, n_more = max(1, round(share * n_iter)), round(n_iter / share)
+    more = search(BayesSearchCV, name, seed, n_folds, n_more, "folds")
+    curves = {
+        "full": best_so_far(full.mean(axis=1), n_iter),
+        "raced": best_so_far(raced.mean(axis=1), n_iter),
+        "full, fits of raced": best_so_far(full.mean(axis=1)[:n_fewer], n_iter),
+        "raced, fits of full": best_so_far(more.mean(axis=1), n_more),
+        "random": best_so_far(random.mean(axis=1), n_iter),
+    }
+    if not why_unavailable("optuna-tpe"):
+        task = make_task(name, seed, blind_start=True, n_folds=n_folds)
+        curves["optuna-tpe"] = best_so_far(run("optuna-tpe", task, n_iter, seed).scores, n_iter)
+    regrets = normalised_regret(curves, random.mean(axis=1))
+    share = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
     replays = [outcome(s, policy(s)) for s in (full, random) for policy in (paused, forgiving)]
     return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, share, replays
 
@@ -152,9 +156,18 @@ def main():
         regret = {key: np.array([row[1][key] for row in rows]) for key in rows[0][1]}
         print(f"{n_folds} folds, {options.n_iter} candidates, {len(names)} tasks x {options.seeds} seeds")
         print("  final regret:", ", ".join(f"{key} {values.mean():.3f}" for key, values in regret.items()))
-        print(f"  fits, of those without racing: {interval([row[2] for row in rows])}")
-        print(f"  regret, raced - full:             {interval(regret['raced'] - regret['full'])}")
-        print(f"  regret, raced - full, equal fits: {interval(regret['raced'] - regret['full, equal fits'])}")
+        for key in rows[0][2]:
+            print(f"  fits / those of full, {key:36s}{interval([row[2][key] for row in rows])}")
+        pairs = [
+            ("raced", "full"),
+            ("raced", "full, fits of raced"),
+            ("raced, fits of full", "full"),
+            ("raced, fits of full", "optuna-tpe"),
+        ]
+        for key, other in pairs:
+            if other in regret:
+                label = f"({key}) - ({other})"
+                print(f"  regret, {label:50s}{interval(regret[key] - regret[other])}")
         shares, lost, worse = np.array([row[3] for row in rows], float).mean(axis=0).T
         print("  replayed on full searches         fits  winner lost  to a worse one")
         labels = ("Bayes, ours", "Bayes, forgiving", "random, ours", "random, forgiving")

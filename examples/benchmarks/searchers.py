@@ -35,7 +35,7 @@ def _sksearch_notation(dimension):
     return (dimension.low, dimension.high, "log-uniform" if dimension.log else "uniform")
 
 
-def _sksearch(name, task, n_iter, seed):
+def _sksearch(name, task, n_iter, seed, **settings):
     import sksearch
 
     search = getattr(sksearch, name)(
@@ -46,6 +46,7 @@ def _sksearch(name, task, n_iter, seed):
         cv=task.splits,
         refit=False,
         random_state=seed,
+        **settings,
     )
     search.fit(task.X, task.y)
     return _trace_of(search.cv_results_, len(task.splits))
@@ -53,6 +54,12 @@ def _sksearch(name, task, n_iter, seed):
 
 def bayes(task, n_iter, seed):
     return _sksearch("BayesSearchCV", task, n_iter, seed)
+
+
+def bayes_rounds(task, n_iter, seed):
+    from sksearch.execution import Rounds
+
+    return _sksearch("BayesSearchCV", task, n_iter, seed, executor=Rounds(n_points=8))
 
 
 def genetic(task, n_iter, seed):
@@ -113,6 +120,7 @@ class Searcher:
 
 SEARCHERS = {
     "bayes": Searcher(bayes, ("sksearch",)),
+    "bayes-rounds": Searcher(bayes_rounds, ("sksearch",)),
     "genetic": Searcher(genetic, ("sksearch",)),
     "random": Searcher(random_search, ("sklearn",)),
     "skopt": Searcher(peers.skopt_gp, ("skopt",)),

@@ -161,7 +161,8 @@ class BayesianOptimizer(RandomOptimizer):
             return super()._propose()
         with _one_thread:
             self._update_model(values)
-            incumbent = self._gp.predict(self.points)[0].max()
+            # What is pending may well turn out best, and is then what the next one has to improve on.
+            incumbent = self._gp.predict(np.vstack([self.points, *self._pending.values()]))[0].max()
             acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
             if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
                 good = self.points[better_rows(values)]
