@@ -47,6 +47,7 @@ __all__ = [
     "class_weights",
     "cloudpickle",
     "get_active_backend",
+    "without_callbacks",
 ]
 
 
@@ -59,6 +60,11 @@ def class_weights(class_weight, classes, y, sample_weight):
     options = {"sample_weight": sample_weight} if _WEIGHED_CLASSES else {}
     weights = compute_class_weight(class_weight, classes=classes, y=np.asarray(y), **options)
     return weights[np.searchsorted(classes, y)]
+
+
+def without_callbacks(estimator):
+    """Take scikit-learn's callbacks (1.9 and later) from an estimator whose fit is none of their business."""
+    return estimator.set_callbacks() if hasattr(estimator, "set_callbacks") else estimator
 
 
 class SearchCallbacks:

@@ -284,3 +284,22 @@ def test_groups_share_a_number():
     search = fit(model, {"featurescaler__scale": Vector(15, -8, 8)}, 10, A, b)
     scale = np.array(search.best_params_["featurescaler__scale"])
     assert scale.argmin() == 0
+
+
+def test_callbacks_see_the_fits_of_folds_and_the_refit_alone():
+    pytest.importorskip("sklearn.callback")
+
+    class Counter:
+        n_fits = 0
+
+        def setup(self, estimator, context):
+            type(self).n_fits += 1
+
+        def teardown(self, estimator, context):
+            pass
+
+        on_fit_task_begin = on_fit_task_end = lambda self, estimator, context, **data: None
+
+    model = make_pipeline(StandardScaler(), LogisticRegression().set_callbacks(Counter()))
+    GradientSearchCV(model, C, n_iter=2, cv=3).fit(X_cancer, y_cancer)
+    assert Counter.n_fits == 2 * 3 + 1
