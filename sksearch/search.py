@@ -195,6 +195,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         scorers, _ = self._get_scorers()  # what is wrong with them comes first, as in scikit-learn
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
+        base_estimator = clone(self.estimator)
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -210,7 +211,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
         self._check_rule(space)
-        base_estimator = clone(self.estimator)
         unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
         unfitted.estimator = base_estimator
         scorers, _ = unfitted._get_scorers()
@@ -398,6 +398,11 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
         errors = [result["fit_error"] for result in out if result["fit_error"]]
         partial = len(errors) < len(out)
+        if not errors and not any(_has_number(result["test_scores"]) for result in out):
+            raise ValueError(
+                f"scoring={self.scoring!r} gave no finite number for any of the {len(trials)} candidates, so "
+                "that there is nothing to select; error_score='raise' shows what it raised."
+            )
         if replaced or not errors or not partial or any(trial.status(metric) == "ok" for trial in trials):
             return
         raise ValueError(
@@ -420,6 +425,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
+
+
+def _has_number(scores):
+    return np.isfinite(list(scores.values()) if isinstance(scores, dict) else scores).any()
 
 
 def _row_numbers(rows):

@@ -233,6 +233,12 @@ def test_only_a_search_without_any_success_raises_and_shows_the_traceback():
         search_over(Fickle(fails_above=-1), {"value": (0.0, 1.0)}).fit(X, y)
 
 
+@pytest.mark.parametrize("score", [np.nan, np.inf, {"a": np.nan, "b": -np.inf}])
+def test_a_search_without_any_score_raises(score):
+    with pytest.raises(ValueError, match="gave no finite number for any of the 2 candidates"):
+        search_over(Fickle(), {"value": [0.1, 0.2]}, scoring=lambda *_: score, refit=False).fit(X, y)
+
+
 def test_candidates_that_all_fail_in_one_fold_leave_nothing_to_select():
     class FailsOnFirstFold(Fickle):
         def fit(self, X, y):
@@ -407,6 +413,16 @@ def test_verbose_prints_a_line_per_round(capsys):
     assert "best" in lines[-1]
 
 
+def test_verbose_counts_what_has_ended_and_names_failures(capsys):
+    with pytest.warns(FitFailedWarning):
+        search_over(Fickle(fails_above=0.5), {"value": [0.9, 0.2]}, verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines == ["[1/2] last failed, best none yet", "[2/2] last 0.2, best 0.2"]
+    search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4, verbose=1, resource="folds", cv=5).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [f"[{i}/4]" for i in range(1, len(lines) + 1)]
+
+
 def test_progress_bar_of_scikit_learn_shows_the_candidates(capsys):
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
@@ -447,6 +463,11 @@ class NeverFitted(Fickle):
 def test_user_errors_get_one_sentence_before_any_fit(space, settings, error, message):
     with pytest.raises(error, match=message):
         search_over(NeverFitted(), space, **settings).fit(X, y)
+
+
+def test_a_class_instead_of_an_estimator_is_an_error():
+    with pytest.raises(TypeError, match="an instance of scikit-learn estimator instead of a class"):
+        search_over(SVC, SPACE).fit(X, y)
 
 
 def test_fitted_attributes_asked_too_early_say_so():
@@ -617,7 +638,8 @@ def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
         ({"executor": Rounds(fit_timeout=-1)}, "fit_timeout must be None or seconds above 0, got -1"),
         ({"executor": Rounds}, r"executor=Rounds is a class; pass an instance, Rounds\(\)"),
         ({"scoring": ["accuracy", "f1macro"]}, "'f1macro'.*did you mean 'f1_macro'"),
-        ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not the name of a scorer"),
+        ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not.*did you mean 'accuracy'"),
+        ({"scoring": "log_loss"}, "scoring='log_loss' is not.*did you mean 'neg_log_loss'"),
     ],
 )
 def test_more_user_errors_get_one_sentence_before_any_fit(settings, message):
