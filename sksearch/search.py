@@ -308,8 +308,11 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
 
     def _make_space(self):
-        notations = self.param_distributions
-        return Space(default_space(self.estimator) if notations is None else notations)
+        if self.param_distributions is not None:
+            return Space(self.param_distributions)
+        default = default_space(self.estimator)
+        branches = [default] if isinstance(default, dict) else default
+        return Space([{k: v for k, v in branch.items() if k != self.resource} for branch in branches])
 
     def _initial_params(self, space):
         """List the settings to try first."""

@@ -17,7 +17,7 @@ from scipy.stats import beta, binom, expon, loguniform, poisson, randint, rv_dis
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_multilabel_classification
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import GradientBoostingClassifier, IsolationForest
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, make_scorer
@@ -403,6 +403,13 @@ def test_searches_in_threads_do_not_disturb_each_other():
 def test_the_default_space_is_searched_when_none_is_given():
     search = search_over(make_pipeline(StandardScaler(), SVC()), None, n_iter=5).fit(X, y)
     assert {"svc__C", "svc__gamma"} <= search.best_params_.keys()
+
+
+def test_the_default_space_leaves_the_resource_to_the_search():
+    booster = GradientBoostingClassifier(n_estimators=9, random_state=0)
+    search = search_over(booster, None, resource="n_estimators", n_iter=4).fit(X, y)
+    assert search.best_params_["n_estimators"] == 9
+    assert "learning_rate" in search.optimizer_.space.branches[0]
 
 
 def test_verbose_prints_a_line_per_round(capsys):
