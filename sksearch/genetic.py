@@ -79,8 +79,7 @@ class GeneticSearchCV(AdaptiveSearchCV):
         folds, a candidate that does not look best is paused, and has the rest when all have begun, if it may
         still be the best; with samples and iterations it is dropped when its chance to beat the best is below
         3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
-        run. See the user guide
-        on resources.
+        run. See the user guide on resources.
     min_resources : int or "auto", default="auto"
         What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least
         two of each class per fold.
