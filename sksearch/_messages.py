@@ -6,7 +6,7 @@ from sklearn.metrics import get_scorer_names
 
 # Most names that are suggested, and the shortest part of a name that says which one is meant.
 _MOST_HINTS = 3
-_SHORTEST_PART = 3
+_SHORTEST_PART = 2
 
 
 def did_you_mean(name, valid, otherwise):

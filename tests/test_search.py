@@ -646,6 +646,8 @@ def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
         ({"executor": Rounds}, r"executor=Rounds is a class; pass an instance, Rounds\(\)"),
         ({"scoring": ["accuracy", "f1macro"]}, "'f1macro'.*did you mean 'f1_macro'"),
         ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not.*did you mean 'accuracy'"),
+        ({"scoring": ["accuracy", "f1_macro"], "refit": "f1"}, "'f1' was passed; did you mean 'f1_macro'"),
+        ({"scoring": ["accuracy", "f1_macro"]}, r"True was passed; name one of \['accuracy', 'f1_macro'\]"),
         ({"scoring": "log_loss"}, "scoring='log_loss' is not.*did you mean 'neg_log_loss'"),
     ],
 )
