@@ -401,11 +401,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         replaced = self.error_score != "raise" and np.isfinite(self.error_score)
         errors = [result["fit_error"] for result in out if result["fit_error"]]
         partial = len(errors) < len(out)
-        if not errors and not any(_has_number(result["test_scores"]) for result in out):
-            raise ValueError(
-                f"scoring={self.scoring!r} gave no finite number for any of the {len(trials)} candidates, so "
-                "that there is nothing to select; error_score='raise' shows what it raised."
-            )
         if replaced or not errors or not partial or any(trial.status(metric) == "ok" for trial in trials):
             return
         raise ValueError(
@@ -428,10 +423,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         self.best_estimator_ = best
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
-
-
-def _has_number(scores):
-    return np.isfinite(list(scores.values()) if isinstance(scores, dict) else scores).any()
 
 
 def _row_numbers(rows):

@@ -233,10 +233,16 @@ def test_only_a_search_without_any_success_raises_and_shows_the_traceback():
         search_over(Fickle(fails_above=-1), {"value": (0.0, 1.0)}).fit(X, y)
 
 
-@pytest.mark.parametrize("score", [np.nan, np.inf, {"a": np.nan, "b": -np.inf}])
-def test_a_search_without_any_score_raises(score):
-    with pytest.raises(ValueError, match="gave no finite number for any of the 2 candidates"):
-        search_over(Fickle(), {"value": [0.1, 0.2]}, scoring=lambda *_: score, refit=False).fit(X, y)
+def test_a_search_without_any_score_warns_as_grid_search_does():
+    searches = []
+    for search in (
+        search_over(Fickle(), {"value": [0.1, 0.2]}),
+        GridSearchCV(Fickle(), {"value": [0.1, 0.2]}),
+    ):
+        with pytest.warns(UserWarning, match="One or more of the test scores are non-finite"):
+            searches.append(search.set_params(scoring=lambda *_: np.nan).fit(X, y))
+    assert [search.best_index_ for search in searches] == [0, 0]
+    assert np.isnan([search.best_score_ for search in searches]).all()
 
 
 def test_candidates_that_all_fail_in_one_fold_leave_nothing_to_select():
