@@ -257,6 +257,14 @@ def vector_search(A, b, n_iter=15, **settings):
     return fit(model, space, n_iter, A, b, scoring="neg_mean_squared_error", cv=5, **settings)
 
 
+def test_a_vector_of_another_length_than_the_columns_is_named():
+    model = make_pipeline(StandardScaler(), FeatureScaler(), Ridge())
+    with pytest.raises(
+        ValueError, match=r"'featurescaler__scale' is searched as Vector\(11, .* 10 numbers of it"
+    ):
+        fit(model, {"featurescaler__scale": Vector(11, -1, 1)}, n_iter=3)
+
+
 def test_a_vector_finds_the_columns_that_matter():
     A, b, A_new, b_new = vector_task(n_informative=8, n_features=200)
     search, scalar = vector_search(A, b), fit(Ridge(), {"alpha": (1e-3, 1e5, "log-uniform")}, X=A, y=b)
