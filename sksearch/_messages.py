@@ -4,6 +4,8 @@ from difflib import get_close_matches
 
 from sklearn.metrics import get_scorer_names
 
+from sksearch._compat import InvalidParameterError
+
 # Most names that are suggested, and the shortest part of a name that says which one is meant.
 _MOST_HINTS = 3
 _SHORTEST_PART = 2
@@ -24,6 +26,13 @@ def did_you_mean(name, valid, otherwise):
         near = sorted(near, key=lambda candidate: (not candidate.startswith(given), len(candidate)))[:1]
     near = near or get_close_matches(given, by_lower_case, n=1, cutoff=0.5)
     return f"did you mean {' or '.join(repr(by_lower_case[n]) for n in near)}?" if near else otherwise
+
+
+def check_instance(name, value):
+    """Raise an error if a parameter is a class where one of its instances is meant."""
+    if isinstance(value, type):
+        kind = value.__name__
+        raise InvalidParameterError(f"{name}={kind} is a class; pass an instance, {kind}().")
 
 
 def check_scoring_names(scoring):

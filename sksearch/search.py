@@ -27,7 +27,7 @@ from sksearch._compat import (
     _num_samples,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch._messages import check_scoring_names
+from sksearch._messages import check_instance, check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.environment import environment_for
 from sksearch.execution.journal import identity_of
@@ -190,12 +190,12 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         """
         deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
         # -- prepare
+        check_instance("estimator", self.estimator)
         check_scoring_names(self.scoring)
         executor = self._make_executor()
         scorers, _ = self._get_scorers()  # what is wrong with them comes first, as in scikit-learn
         # Known before the search where scikit-learn knows it; a callable may return a dict.
         self.multimetric_ = isinstance(scorers, _MultimetricScorer)
-        base_estimator = clone(self.estimator)
         X, y = indexable(X, y)
         params = _check_method_params(X, params=params)
         routed = self._get_routed_params_for_fit(params)
@@ -211,6 +211,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
         splits = self._freeze_splits(X, y, routed.splitter.split)
         self._check_rule(space)
+        base_estimator = clone(self.estimator)
         unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
         unfitted.estimator = base_estimator
         scorers, _ = unfitted._get_scorers()
@@ -301,10 +302,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     # -- prepare -----------------------------------------------------------------------------------
 
     def _make_executor(self):
-        if isinstance(self.executor, type):
-            raise ValueError(
-                f"executor={self.executor.__name__} is a class; pass an instance, {self.executor.__name__}()."
-            )
+        check_instance("executor", self.executor)
         return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
 
     def _make_space(self):

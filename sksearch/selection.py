@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sksearch._messages import did_you_mean
+from sksearch._messages import check_instance, did_you_mean
 from sksearch.space.dimensions import Categorical, is_number
 
 _NAME = "one-standard-error"
@@ -160,7 +160,7 @@ class OneStandardError:
 def rule_of(refit):
     """Return the `OneStandardError` that a value of `refit` stands for, None where it stands for none."""
     if isinstance(refit, type) and issubclass(refit, OneStandardError):
-        raise ValueError("refit=OneStandardError is a class; pass an instance, OneStandardError().")
+        check_instance("refit", refit)
     if isinstance(refit, OneStandardError):
         return refit
     if not isinstance(refit, str):

@@ -479,7 +479,7 @@ def test_user_errors_get_one_sentence_before_any_fit(space, settings, error, mes
 
 
 def test_a_class_instead_of_an_estimator_is_an_error():
-    with pytest.raises(TypeError, match="an instance of scikit-learn estimator instead of a class"):
+    with pytest.raises(TypeError, match=r"estimator=SVC is a class; pass an instance, SVC\(\)"):
         search_over(SVC, SPACE).fit(X, y)
 
 
