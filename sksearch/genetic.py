@@ -54,7 +54,8 @@ class GeneticSearchCV(AdaptiveSearchCV):
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
-        1 prints a line per round, larger values also one per fit.
+        1 prints a line per round: how many candidates have ended, the last score and the best. Larger values
+        also print one per fit, as in ``GridSearchCV``.
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``.
     random_state : int, RandomState instance or None, default=None
