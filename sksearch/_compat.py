@@ -17,7 +17,7 @@ from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, _check_sample_weight, _num_samples
@@ -31,6 +31,7 @@ __all__ = [
     "BaseSearchCV",
     "HasMethods",
     "Interval",
+    "InvalidParameterError",
     "SearchCallbacks",
     "StrOptions",
     "_BaseScorer",
@@ -47,6 +48,7 @@ __all__ = [
     "class_weights",
     "cloudpickle",
     "get_active_backend",
+    "without_callbacks",
 ]
 
 
@@ -59,6 +61,11 @@ def class_weights(class_weight, classes, y, sample_weight):
     options = {"sample_weight": sample_weight} if _WEIGHED_CLASSES else {}
     weights = compute_class_weight(class_weight, classes=classes, y=np.asarray(y), **options)
     return weights[np.searchsorted(classes, y)]
+
+
+def without_callbacks(estimator):
+    """Take scikit-learn's callbacks (1.9 and later) from an estimator whose fit is none of their business."""
+    return estimator.set_callbacks() if hasattr(estimator, "set_callbacks") else estimator
 
 
 class SearchCallbacks:

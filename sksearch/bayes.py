@@ -49,7 +49,8 @@ class BayesSearchCV(AdaptiveSearchCV):
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
-        1 prints a line per round, larger values also one per fit.
+        1 prints a line per round: how many candidates have ended, the last score and the best. Larger values
+        also print one per fit, as in ``GridSearchCV``.
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``.
     random_state : int, RandomState instance or None, default=None
@@ -74,8 +75,7 @@ class BayesSearchCV(AdaptiveSearchCV):
         folds, a candidate that does not look best is paused, and has the rest when all have begun, if it may
         still be the best; with samples and iterations it is dropped when its chance to beat the best is below
         3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
-        run. See the user guide
-        on resources.
+        run. See the user guide on resources.
     min_resources : int or "auto", default="auto"
         What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least
         two of each class per fold.

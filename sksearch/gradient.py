@@ -55,17 +55,17 @@ class GradientSearchCV(AdaptiveSearchCV):
         25; what is left is spent on other starts, see `n_restarts`.
     scoring : str, callable, list, tuple or dict, default=None
         As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
-        where `refit` is False or a callable that names none; all of `objectives`, where these are given.
+        where `refit` is False or a callable that names none.
     n_jobs : int, default=None
         Number of fits in parallel, as in joblib.
     refit : bool, str or callable, default=True
         As in ``GridSearchCV``; besides, "one-standard-error" or a :class:`~sksearch.OneStandardError` choose
-        the simplest candidate that is within one standard error of the best. With `objectives`, True stands
-        for the first of them that is a score.
+        the simplest candidate that is within one standard error of the best.
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
-        1 prints a line per round, larger values also one per fit.
+        1 prints a line per round: how many candidates have ended, the last score and the best. Larger values
+        also print one per fit, as in ``GridSearchCV``.
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``.
     random_state : int, RandomState instance or None, default=None
@@ -79,19 +79,21 @@ class GradientSearchCV(AdaptiveSearchCV):
         Seconds after which no candidate begins. Those that run are finished, and the best is refitted.
     n_iter_no_change : int, default=None
         End the search when this many candidates in a row did not improve the best score by more than
-        `tol`. With `objectives`, one that is better than each before it, in any of them, is an improvement.
+        `tol`.
     tol : float, default=0.0
         Smallest improvement that counts for `n_iter_no_change`.
-    resource : None
+    resource : None, default=None
         Not with this searcher: a descent needs the whole derivative at every step.
-    min_resources, max_resources, factor
+    min_resources, max_resources : int or "auto", default="auto"
         Without a `resource` they do nothing.
+    factor : float, default=3
+        Without a `resource` it does nothing.
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them. The best of both is where the descent starts. Of an earlier
         search's ``cv_results_``, the best settings are tried, up to half of `n_iter`.
-    objectives : None
-        Not with this searcher.
+    objectives : None, default=None
+        Not with this searcher, which descends one loss.
     journal : str or path-like, default=None
         File in which every finished candidate is recorded. The same call with the same journal goes on where
         the last one ended or was killed, without repeating a finished candidate; in rounds, with the same

@@ -27,7 +27,7 @@ from sksearch._compat import (
     _num_samples,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch._messages import check_scoring_names
+from sksearch._messages import check_instance, check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.environment import environment_for
 from sksearch.execution.journal import identity_of
@@ -190,6 +190,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         """
         deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
         # -- prepare
+        check_instance("estimator", self.estimator)
         check_scoring_names(self.scoring)
         executor = self._make_executor()
         scorers, _ = self._get_scorers()  # what is wrong with them comes first, as in scikit-learn
@@ -301,15 +302,15 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     # -- prepare -----------------------------------------------------------------------------------
 
     def _make_executor(self):
-        if isinstance(self.executor, type):
-            raise ValueError(
-                f"executor={self.executor.__name__} is a class; pass an instance, {self.executor.__name__}()."
-            )
+        check_instance("executor", self.executor)
         return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
 
     def _make_space(self):
-        notations = self.param_distributions
-        return Space(default_space(self.estimator) if notations is None else notations)
+        if self.param_distributions is not None:
+            return Space(self.param_distributions)
+        default = default_space(self.estimator)
+        branches = [default] if isinstance(default, dict) else default
+        return Space([{k: v for k, v in branch.items() if k != self.resource} for branch in branches])
 
     def _initial_params(self, space):
         """List the settings to try first."""

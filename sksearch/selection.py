@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from sksearch._messages import did_you_mean
+from sksearch._messages import check_instance, did_you_mean
 from sksearch.space.dimensions import Categorical, is_number
 
 _NAME = "one-standard-error"
@@ -106,10 +106,8 @@ class OneStandardError:
         if n_splits < 2:
             raise ValueError(f"refit={self!r} needs at least 2 folds, got {n_splits}; raise cv.")
         names = {name for branch in space.branches for name in branch}
+        _check_searched(self._names(), names, self.simplicity)
         for name in self._names():
-            if name not in names:
-                hint = did_you_mean(name, names, f"there are {sorted(names)}.")
-                raise ValueError(f"simplicity={self.simplicity!r}: {name!r} is not searched; {hint}")
             for dimension in (branch[name] for branch in space.branches if name in branch):
                 listed = isinstance(dimension, Categorical)
                 for value in dimension.categories if listed else [dimension.decode([0.5] * dimension.width)]:
@@ -133,6 +131,8 @@ class OneStandardError:
         if callable(self.simplicity):
             keys = [self.simplicity(cv_results_["params"][row]) for row in rows]
         elif names := self._names():
+            # A search of scikit-learn does not ask beforehand.
+            _check_searched(names, set().union(*cv_results_["params"]), self.simplicity)
             signed = [self.simplicity] if isinstance(self.simplicity, str) else self.simplicity
             signs = [-1.0 if name.startswith("-") else 1.0 for name in signed]
             keys = []
@@ -160,7 +160,7 @@ class OneStandardError:
 def rule_of(refit):
     """Return the `OneStandardError` that a value of `refit` stands for, None where it stands for none."""
     if isinstance(refit, type) and issubclass(refit, OneStandardError):
-        raise ValueError("refit=OneStandardError is a class; pass an instance, OneStandardError().")
+        check_instance("refit", refit)
     if isinstance(refit, OneStandardError):
         return refit
     if not isinstance(refit, str):
@@ -179,6 +179,13 @@ def complete_scores(cv_results_, metric, rule):
     if rule is not None and "status" in cv_results_:
         complete &= cv_results_["status"] == "ok"
     return np.flatnonzero(complete), scores[complete]
+
+
+def _check_searched(names, searched, simplicity):
+    for name in names:
+        if name not in searched:
+            hint = did_you_mean(name, searched, f"there are {sorted(searched)}.")
+            raise ValueError(f"simplicity={simplicity!r}: {name!r} is not searched; {hint}")
 
 
 def _number(name, value):

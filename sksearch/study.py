@@ -83,6 +83,7 @@ class Study:
         self._best = -np.inf  # of the trials that are complete, in the first objective
         self._improvements = []
         self._n_since_best = 0
+        self._n_ended = 0
         # Of trials that wait for more, and of the complete ones they are compared with.
         self._waiting = {}
         self._rows = {}
@@ -186,9 +187,14 @@ class Study:
         self.optimizer.tell([trial.point for trial in ended], values)
         self._tell_forecasts()
         self.finished += [trial for trial in trials if len(trial.steps) == 1]
+        self._n_ended += len(ended)
         if self._verbose > 0 and ended:
-            last = ", ".join(f"{value:.6g}" for value in np.atleast_1d(values[-1]))
-            print(f"[{len(self.finished)}/{self.n_iter}] last {last}, best {self._best:.6g}", flush=True)
+            self._print(np.atleast_1d(values[-1]))
+
+    def _print(self, last):
+        last = ", ".join(f"{value:.6g}" for value in last) if np.isfinite(last).all() else "failed"
+        best = f"{self._best:.6g}" if np.isfinite(self._best) else "none yet"
+        print(f"[{self._n_ended}/{self.n_iter}] last {last}, best {best}", flush=True)
 
     def _count(self, trial, value):
         """Note whether a trial is an improvement."""

@@ -7,6 +7,7 @@ from math import factorial, prod
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
+from sksearch._messages import did_you_mean
 from sksearch.selection import complete_scores, rule_of
 
 # Up to so many folds all bootstrap samples are enumerated, 1716 for 7; of more folds some are drawn.
@@ -19,10 +20,15 @@ class WinnerMixin:
 
     def _check_refit_for_multimetric(self, scores):
         rule = rule_of(self.refit)
-        if rule is None:
-            super()._check_refit_for_multimetric(scores)
-        else:
+        if rule is not None:
             rule.check_metric(list(scores))
+            return
+        try:
+            super()._check_refit_for_multimetric(scores)
+        except ValueError as error:
+            names = f"name one of {list(scores)}."
+            hint = did_you_mean(self.refit, scores, names) if isinstance(self.refit, str) else names
+            raise ValueError(f"{str(error).removesuffix('.')}; {hint}") from None
 
     def _check_rule(self, space):
         if (rule := rule_of(self.refit)) is not None:

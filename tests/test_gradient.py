@@ -257,6 +257,14 @@ def vector_search(A, b, n_iter=15, **settings):
     return fit(model, space, n_iter, A, b, scoring="neg_mean_squared_error", cv=5, **settings)
 
 
+def test_a_vector_of_another_length_than_the_columns_is_named():
+    model = make_pipeline(StandardScaler(), FeatureScaler(), Ridge())
+    with pytest.raises(
+        ValueError, match=r"'featurescaler__scale' is searched as Vector\(11, .* 10 numbers of it"
+    ):
+        fit(model, {"featurescaler__scale": Vector(11, -1, 1)}, n_iter=3)
+
+
 def test_a_vector_finds_the_columns_that_matter():
     A, b, A_new, b_new = vector_task(n_informative=8, n_features=200)
     search, scalar = vector_search(A, b), fit(Ridge(), {"alpha": (1e-3, 1e5, "log-uniform")}, X=A, y=b)
@@ -284,3 +292,22 @@ def test_groups_share_a_number():
     search = fit(model, {"featurescaler__scale": Vector(15, -8, 8)}, 10, A, b)
     scale = np.array(search.best_params_["featurescaler__scale"])
     assert scale.argmin() == 0
+
+
+def test_callbacks_see_the_fits_of_folds_and_the_refit_alone():
+    pytest.importorskip("sklearn.callback")
+
+    class Counter:
+        n_fits = 0
+
+        def setup(self, estimator, context):
+            type(self).n_fits += 1
+
+        def teardown(self, estimator, context):
+            pass
+
+        on_fit_task_begin = on_fit_task_end = lambda self, estimator, context, **data: None
+
+    model = make_pipeline(StandardScaler(), LogisticRegression().set_callbacks(Counter()))
+    GradientSearchCV(model, C, n_iter=2, cv=3).fit(X_cancer, y_cancer)
+    assert Counter.n_fits == 2 * 3 + 1

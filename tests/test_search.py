@@ -17,7 +17,7 @@ from scipy.stats import beta, binom, expon, loguniform, poisson, randint, rv_dis
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_iris, make_multilabel_classification
-from sklearn.ensemble import IsolationForest
+from sklearn.ensemble import GradientBoostingClassifier, IsolationForest
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, make_scorer
@@ -233,6 +233,18 @@ def test_only_a_search_without_any_success_raises_and_shows_the_traceback():
         search_over(Fickle(fails_above=-1), {"value": (0.0, 1.0)}).fit(X, y)
 
 
+def test_a_search_without_any_score_warns_as_grid_search_does():
+    searches = []
+    for search in (
+        search_over(Fickle(), {"value": [0.1, 0.2]}),
+        GridSearchCV(Fickle(), {"value": [0.1, 0.2]}),
+    ):
+        with pytest.warns(UserWarning, match="One or more of the test scores are non-finite"):
+            searches.append(search.set_params(scoring=lambda *_: np.nan).fit(X, y))
+    assert [search.best_index_ for search in searches] == [0, 0]
+    assert np.isnan([search.best_score_ for search in searches]).all()
+
+
 def test_candidates_that_all_fail_in_one_fold_leave_nothing_to_select():
     class FailsOnFirstFold(Fickle):
         def fit(self, X, y):
@@ -399,12 +411,29 @@ def test_the_default_space_is_searched_when_none_is_given():
     assert {"svc__C", "svc__gamma"} <= search.best_params_.keys()
 
 
+def test_the_default_space_leaves_the_resource_to_the_search():
+    booster = GradientBoostingClassifier(n_estimators=9, random_state=0)
+    search = search_over(booster, None, resource="n_estimators", n_iter=4).fit(X, y)
+    assert search.best_params_["n_estimators"] == 9
+    assert "learning_rate" in search.optimizer_.space.branches[0]
+
+
 def test_verbose_prints_a_line_per_round(capsys):
     search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4, verbose=1, executor=Rounds(n_points=2)).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "Fitting 3 folds for each of 4 candidates, totalling 12 fits"
     assert [line.split()[0] for line in lines[1:]] == ["[2/4]", "[4/4]"]
     assert "best" in lines[-1]
+
+
+def test_verbose_counts_what_has_ended_and_names_failures(capsys):
+    with pytest.warns(FitFailedWarning):
+        search_over(Fickle(fails_above=0.5), {"value": [0.9, 0.2]}, verbose=1).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert lines == ["[1/2] last failed, best none yet", "[2/2] last 0.2, best 0.2"]
+    search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4, verbose=1, resource="folds", cv=5).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [f"[{i}/4]" for i in range(1, len(lines) + 1)]
 
 
 def test_progress_bar_of_scikit_learn_shows_the_candidates(capsys):
@@ -447,6 +476,11 @@ class NeverFitted(Fickle):
 def test_user_errors_get_one_sentence_before_any_fit(space, settings, error, message):
     with pytest.raises(error, match=message):
         search_over(NeverFitted(), space, **settings).fit(X, y)
+
+
+def test_a_class_instead_of_an_estimator_is_an_error():
+    with pytest.raises(TypeError, match=r"estimator=SVC is a class; pass an instance, SVC\(\)"):
+        search_over(SVC, SPACE).fit(X, y)
 
 
 def test_fitted_attributes_asked_too_early_say_so():
@@ -617,7 +651,10 @@ def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
         ({"executor": Rounds(fit_timeout=-1)}, "fit_timeout must be None or seconds above 0, got -1"),
         ({"executor": Rounds}, r"executor=Rounds is a class; pass an instance, Rounds\(\)"),
         ({"scoring": ["accuracy", "f1macro"]}, "'f1macro'.*did you mean 'f1_macro'"),
-        ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not the name of a scorer"),
+        ({"scoring": {"a": "acc"}, "refit": "a"}, "scoring='acc' is not.*did you mean 'accuracy'"),
+        ({"scoring": ["accuracy", "f1_macro"], "refit": "f1"}, "'f1' was passed; did you mean 'f1_macro'"),
+        ({"scoring": ["accuracy", "f1_macro"]}, r"True was passed; name one of \['accuracy', 'f1_macro'\]"),
+        ({"scoring": "log_loss"}, "scoring='log_loss' is not.*did you mean 'neg_log_loss'"),
     ],
 )
 def test_more_user_errors_get_one_sentence_before_any_fit(settings, message):

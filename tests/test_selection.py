@@ -159,6 +159,12 @@ def test_it_is_also_a_refit_of_grid_search():
     assert theirs.best_params_ == search_trees(refit=rule).best_params_
 
 
+def test_a_name_that_a_search_of_scikit_learn_does_not_have_is_told():
+    grid = GridSearchCV(DecisionTreeClassifier(), {"max_depth": [1, 2]})
+    with pytest.raises(ValueError, match="'max_dept' is not searched; did you mean 'max_depth'"):
+        grid.set_params(refit=OneStandardError(simplicity="max_dept")).fit(X, y)
+
+
 def test_it_pickles_clones_and_nests():
     rule = OneStandardError(simplicity=SIMPLE)
     search = search_trees(refit=rule, n_iter=6)

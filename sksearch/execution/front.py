@@ -69,7 +69,16 @@ def _is_random(step):
     if get_tags(step).non_deterministic and "random_state" not in step.get_params():
         return True
     params = step.get_params(deep=True).items()
-    return any(name.split("__")[-1] == "random_state" and value is None for name, value in params)
+    return any(
+        (name.split("__")[-1] == "random_state" and value is None) or _shuffles_anew(value)
+        for name, value in params
+    )
+
+
+def _shuffles_anew(value):
+    """Whether a parameter is a splitter, whose own parameters are not listed, that draws folds anew."""
+    is_splitter = hasattr(value, "split") and hasattr(value, "random_state")
+    return is_splitter and value.random_state is None and getattr(value, "shuffle", True)
 
 
 @dataclass

@@ -251,12 +251,16 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
             raise ValueError(f"max_resources={most} is more than the {n_samples} samples; lower it.")
         strata = _strata(estimator, y)
         least = 1 if strata is None else len(np.unique(strata))
+        if most < least:
+            raise ValueError(
+                f"max_resources={most} is less than a sample of each of {least} classes; raise it."
+            )
         # Two of each class in every fold, as scikit-learn's halving searches have it.
         first = min(most, max(2 * n_splits * least, round(most / factor**2)))
     else:
         own = _own_value(estimator, name, tuned)
         most = own if max_resources == "auto" else max_resources
-        if isinstance(own, str):
+        if isinstance(own, (str, bool, float)):
             raise ValueError(f"resource={name!r} counts nothing: it is {own!r}; name a number of iterations.")
         if not isinstance(most, Integral) or most < 1:
             raise ValueError(f"The estimator has {name}={own!r}; give max_resources, the most to spend.")

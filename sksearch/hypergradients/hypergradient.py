@@ -8,7 +8,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
-from sksearch._compat import _check_sample_weight
+from sksearch._compat import _check_sample_weight, without_callbacks
 from sksearch.hypergradients.errors import NotDifferentiable
 from sksearch.hypergradients.links import Identity, Softmax
 from sksearch.hypergradients.losses import ValidationLoss
@@ -192,7 +192,7 @@ class Hypergradient:
         """Return the loss of the last step by its own means, fitted with other parameters."""
         if factors is not None:
             X_train, X_test = (X @ diags(factors) if issparse(X) else X * factors for X in (X_train, X_test))
-        model = clone(last).set_params(**self._model.precise(last)).set_params(**params)
+        model = without_callbacks(clone(last)).set_params(**self._model.precise(last)).set_params(**params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -31,7 +31,7 @@ class ColumnMask(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Examples
     --------
     >>> import numpy as np
-    >>> from sksearch.space.column_mask import ColumnMask
+    >>> from sksearch.space import ColumnMask
     >>> X = np.array([[1, 2, 3], [4, 5, 6]])
     >>> selector = ColumnMask((True, False, True)).fit(X)
     >>> selector.transform(X)

@@ -290,6 +290,8 @@ def default_space(estimator):
 
     Raises
     ------
+    TypeError
+        If it is a class, or no estimator.
     ValueError
         If nothing is known about the estimator nor about any part of it.
 
@@ -298,10 +300,14 @@ def default_space(estimator):
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn.svm import SVR
-    >>> from sksearch.space.defaults import default_space
+    >>> from sksearch.space import default_space
     >>> default_space(make_pipeline(StandardScaler(), SVR(kernel="linear")))
     {'svr__C': (0.001, 1000.0, 'log-uniform'), 'svr__epsilon': (0.001, 1.0, 'log-uniform')}
     """
+    if isinstance(estimator, type) or not hasattr(estimator, "get_params"):
+        raise TypeError(
+            f"default_space needs an estimator, such as SVC(), got {estimator!r}; pass an instance."
+        )
     spaces = _collect(estimator)
     if not any(spaces):
         raise ValueError(

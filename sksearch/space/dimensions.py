@@ -1,6 +1,7 @@
 """Dimensions: the legal values of one parameter and their map to the unit cube."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
 from numbers import Integral as IntegralNumber
@@ -112,7 +113,7 @@ class Interval(Dimension):
     def __init__(self, low, high, prior="uniform"):
         if not (is_number(low) and is_number(high)) or not abs(low) + abs(high) < _LARGEST:
             raise ValueError(
-                f"bounds must be two finite numbers of reasonable size, got ({low!r}, {high!r}); "
+                f"bounds must be two finite numbers below {_LARGEST:g} in size, got ({low!r}, {high!r}); "
                 "write (low, high) or (low, high, 'log-uniform')."
             )
         if low >= high:
@@ -286,6 +287,8 @@ class Categorical(Dimension):
 
     Raises
     ------
+    TypeError
+        If `categories` is no sequence, or a text, which would be a sequence of letters.
     ValueError
         If there is no category.
 
@@ -299,6 +302,10 @@ class Categorical(Dimension):
     """
 
     def __init__(self, categories):
+        if isinstance(categories, (str, bytes)) or not isinstance(categories, Iterable):
+            raise TypeError(
+                f"categories must be a list of choices, got {categories!r}; write [{categories!r}]."
+            )
         unique = {}
         for value in categories:
             # Not everything that takes a number takes NumPy's: torch's layers do not.

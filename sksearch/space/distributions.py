@@ -5,17 +5,23 @@ import numpy as np
 
 from sksearch.space.dimensions import Dimension, is_number
 
-# What can not be reached of an unbounded distribution, and the most values that are listed of a discrete one.
+# What is out of reach at each end of a distribution, and the most values that are listed of a discrete one.
 _TAIL = 1e-6
 _LONGEST_TABLE = 10_000
+
+
+def as_written(distribution):
+    """Return a frozen ``scipy.stats`` distribution as the call that made it."""
+    given = [*map(repr, distribution.args)]
+    given += [f"{key}={value!r}" for key, value in distribution.kwds.items()]
+    return f"{distribution.dist.name}({', '.join(given)})"
 
 
 class _Distribution(Dimension):
     """A frozen ``scipy.stats`` distribution.
 
     The unit interval is the distribution's own cumulative probability, so that the searchers look where
-    the user's prior belief lies. The open ends of an unbounded distribution are out of reach: one draw in a
-    million lies there.
+    the user's prior belief lies.
     """
 
     def __init__(self, distribution):
@@ -32,13 +38,14 @@ class _Distribution(Dimension):
         return ("Distribution", self.distribution.dist.name, content)
 
     def __repr__(self):
-        given = [*map(repr, self.distribution.args)]
-        given += [f"{key}={value!r}" for key, value in self.distribution.kwds.items()]
-        return f"{self.distribution.dist.name}({', '.join(given)})"
+        return as_written(self.distribution)
 
 
 class Continuous(_Distribution):
     """A frozen continuous ``scipy.stats`` distribution, on the scale of its cumulative probability.
+
+    Its ends are values, but are never proposed: one draw in a million lies there, and ``expon()``, which is
+    how people write a positive number, ends at 0.
 
     Parameters
     ----------
@@ -53,9 +60,7 @@ class Continuous(_Distribution):
     3.0
     """
 
-    def __init__(self, distribution):
-        super().__init__(distribution)
-        self._ends = (0.0 if np.isfinite(self.low) else _TAIL, 1.0 if np.isfinite(self.high) else 1 - _TAIL)
+    _ends = (_TAIL, 1 - _TAIL)
 
     def __contains__(self, value):
         return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high

@@ -67,8 +67,8 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `groups` are not the integers from 0 on, one per column, or `scale` is neither a number nor one
-            number per column or group.
+            If `groups` are not the integers from 0 on, one per column, or `scale` is neither a finite number
+            nor one per column or group.
         """
         X = self._check_data(X, reset=True)
         n_features = X.shape[1]
@@ -79,7 +79,11 @@ class FeatureScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"{self.groups!r}."
             )
         n_groups = int(groups.max()) + 1
-        scale = np.asarray(self.scale, float)
+        scale = np.asarray(self.scale)
+        if scale.dtype.kind not in "iuf" or not np.isfinite(scale).all():
+            raise ValueError(
+                f"scale must be finite numbers, got {self.scale!r}; 0.0 leaves columns as they are."
+            )
         if scale.shape not in ((), (n_groups,)):
             of_what = "columns" if self.groups is None else "groups"
             raise ValueError(

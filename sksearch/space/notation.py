@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import rv_continuous, rv_discrete
 
 from sksearch.space.dimensions import PRIORS, Categorical, Dimension, Integer, Real, is_number
-from sksearch.space.distributions import Continuous, Discrete
+from sksearch.space.distributions import Continuous, Discrete, as_written
 
 
 def as_dimension(name, value):
@@ -95,6 +96,8 @@ def _from_range(value):
 
 
 def _from_scipy(value):
+    if isinstance(value, (rv_continuous, rv_discrete)) and value.numargs == 0:
+        value = value()  # such as a histogram: without arguments there is nothing to freeze
     if not all(hasattr(value, method) for method in ("dist", "ppf", "cdf", "support")):
         raise TypeError(
             f"{value!r} is not a frozen scipy.stats distribution with cdf and ppf; freeze it by calling it "
@@ -102,9 +105,9 @@ def _from_scipy(value):
         )
     low, high = value.support()
     if np.ndim(low) or np.ndim(high):
-        raise ValueError(f"the distribution must be of one number, got arguments {value.args!r}.")
+        raise ValueError(f"the distribution must be of one number, got {as_written(value)}.")
     if np.isnan([low, high]).any():
-        raise ValueError(f"the distribution has no support; check its arguments {value.args!r}.")
+        raise ValueError(f"{as_written(value)} has no support; check its arguments.")
     # The same numbers with a scale the optimizers know, and a hundred times faster than scipy.stats.
     if value.dist.name == "uniform":
         return Real.from_open_interval(float(low), float(high))

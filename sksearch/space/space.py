@@ -195,12 +195,23 @@ class Space:
         -------
         slope : ndarray of shape (n_columns,)
             Derivative of that number with respect to each coordinate; NaN where it is not given.
+
+        Raises
+        ------
+        ValueError
+            If a derivative has another length than the parameter: the user wrote a wrong one.
         """
         index = int(self._branch_indices(point[None])[0])
         slope = np.full(self.n_columns, np.nan)
         for name, derivative in gradient.items():
             if (columns := self._columns[index].get(name)) is not None:
-                slope[columns] = self.branches[index][name].slope(point[columns]) * derivative
+                dimension = self.branches[index][name]
+                if np.ndim(derivative) and len(derivative) != dimension.width:
+                    raise ValueError(
+                        f"Parameter {name!r} is searched as {dimension!r}, but the estimator has "
+                        f"{len(derivative)} numbers of it; write {len(derivative)} in its place."
+                    )
+                slope[columns] = dimension.slope(point[columns]) * derivative
         return slope
 
     def log_widths(self, point):

@@ -12,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
@@ -172,6 +173,8 @@ counted = pipeline(Counted())
     [
         (pipeline(Counted(random_state=None)), {}),
         (pipeline(make_pipeline(Counted(random_state=None), StandardScaler())), {}),
+        (pipeline(Counted(works=KFold(3, shuffle=True))), {}),
+        (pipeline(Counted(works=ShuffleSplit(3))), {}),
         (counted, {"space": SPACE | {"counted__works": [True, 1]}}),
         (counted, {"space": SPACE | {"counted": [Counted(), Counted(1)]}}),
         (counted, {"space": {"steps": [counted.steps] + [pipeline(Counted(i)).steps for i in range(1, 6)]}}),
@@ -182,6 +185,11 @@ counted = pipeline(Counted())
 )
 def test_where_it_could_change_results_it_is_fitted_every_time(estimator, settings):
     assert n_front_fits(estimator, **settings) == every_time
+
+
+@pytest.mark.parametrize("folds", [KFold(3), KFold(3, shuffle=True, random_state=0)])
+def test_folds_that_are_always_the_same_do_not_end_the_front(folds):
+    assert n_front_fits(pipeline(Counted(works=folds))) == 3
 
 
 def test_random_steps_end_the_front():

@@ -435,6 +435,11 @@ def test_several_metrics():
         ({"resource": "svc__C"}, "resource='svc__C' is in param_distributions too"),
         ({"resource": "svc__max_iter"}, "The estimator has svc__max_iter=-1; give max_resources"),
         ({"resource": "svc__kernel", "max_resources": 5}, "resource='svc__kernel' counts nothing"),
+        ({"resource": "svc__tol"}, "resource='svc__tol' counts nothing: it is 0.001; name a number"),
+        (
+            {"resource": "n_samples", "max_resources": 1},
+            "max_resources=1 is less than .* 2 classes; raise it",
+        ),
         ({"resource": "folds", "max_resources": 3}, "max_resources=3 with resource='folds'"),
         ({"resource": "folds", "min_resources": 6}, "min_resources=6 must be between 1 and max_resources=5"),
         ({"resource": "n_samples", "max_resources": 10**6}, "max_resources=1000000 is more than the 569"),

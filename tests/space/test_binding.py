@@ -1,6 +1,7 @@
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -8,6 +9,7 @@ from sklearn.svm import SVC
 from sksearch.space import Space
 from sksearch.space.binding import check_names, own_params
 
+TWO_STEPS = Pipeline([("a", LogisticRegression()), ("b", LogisticRegression())])
 PIPELINE = Pipeline([("scale", StandardScaler()), ("clf", SVC(C=2.0))])
 
 
@@ -29,6 +31,9 @@ PIPELINE = Pipeline([("scale", StandardScaler()), ("clf", SVC(C=2.0))])
             {"scale": [StandardScaler(), "passthrough"], "scale__with_mean": [True, False]},
             r"'scale__with_mean' does not exist when scale='passthrough'",
         ),
+        (PIPELINE, {"C": [1]}, r"Pipeline has no parameter 'C'; did you mean 'clf__C'\?"),
+        (OneVsRestClassifier(SVC()), {"c": [1]}, r"no parameter 'c'; did you mean 'estimator__C'\?"),
+        (TWO_STEPS, {"max_iter": [1]}, r"did you mean 'a__max_iter' or 'b__max_iter'\?"),
         (PIPELINE, [{"clf__C": [1]}, {"clf__gamm": [1]}], r"'clf__gamm'; did you mean 'clf__gamma'"),
     ],
 )

@@ -326,6 +326,12 @@ def test_nothing_known(estimator):
         default_space(estimator)
 
 
+@pytest.mark.parametrize("thing", [SVC, "SVC", None], ids=repr)
+def test_what_is_no_estimator_is_refused(thing):
+    with pytest.raises(TypeError, match=r"needs an estimator, such as SVC\(\).*pass an instance"):
+        default_space(thing)
+
+
 def test_table_names_exist():
     """A name misspelt in the table would never be found."""
     elsewhere = {"BaseSearchCV"}

@@ -123,7 +123,7 @@ def test_log_uniform_integers_cover_their_intervals_of_the_logarithm():
 
 
 def test_categories_are_drawn_evenly():
-    dimension = Categorical("abc")
+    dimension = Categorical(list("abc"))
     values = [dimension.decode(point) for point in np.random.default_rng(0).random((3000, 1))]
     counts = [values.count(value) for value in "abc"]
     assert min(counts) > 900
@@ -167,7 +167,7 @@ def test_decoded_categories_are_the_objects_that_were_passed():
         (Integer(1, 5), 3, {2, 4}),
         (Integer(1, 5), 1, {2}),
         (Categorical([1, 2, 4, 8]), 8, {4}),
-        (Categorical("abc"), "b", {"a", "c"}),
+        (Categorical(list("abc")), "b", {"a", "c"}),
         (Subset(3, max_features=2), (True, True, False), {(False, True, False), (True, False, False)}),
         (Discrete(stats.poisson(2)), 0, {1}),
     ],
@@ -216,8 +216,8 @@ def test_subset_holds_masks_of_its_length_and_sizes():
         (lambda: Real(1, 1), "lower bound must be below"),
         (lambda: Real(0, 1, "log-uniform"), "bounds above 0"),
         (lambda: Real(0, np.inf), "two finite numbers"),
-        (lambda: Real(-1e308, 1e308), "reasonable size"),
-        (lambda: Integer(0, 10**400), "reasonable size"),
+        (lambda: Real(-1e308, 1e308), "below 1e\\+300 in size"),
+        (lambda: Integer(0, 10**400), "below 1e\\+300 in size"),
         (lambda: Integer(2**60, 2**60 + 5), "within"),
         (lambda: Subset(3, min_features=0), "1 <= min_features"),
         (lambda: Real("a", 1), "two finite numbers"),
@@ -231,6 +231,14 @@ def test_subset_holds_masks_of_its_length_and_sizes():
 def test_impossible_dimensions_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("categories", ["abc", b"abc", 5, None])
+def test_a_single_value_is_no_list_of_categories(categories):
+    with pytest.raises(
+        TypeError, match=rf"must be a list of choices, got {categories!r}; write \[{categories!r}\]"
+    ):
+        Categorical(categories)
 
 
 def test_equal_dimensions_are_equal():

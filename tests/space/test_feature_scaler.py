@@ -47,11 +47,14 @@ def test_it_is_a_weighted_lasso():
     [
         ({"scale": (1.0, 2.0)}, "each of the 4 columns"),
         ({"scale": (1.0, 2.0, 3.0), "groups": [0, 0, 1, 1]}, "each of the 2 groups"),
+        ({"scale": None}, "scale must be finite numbers, got None"),
+        ({"scale": [0.0, 1.0, np.nan, 2.0]}, "scale must be finite numbers"),
+        ({"scale": "auto"}, "scale must be finite numbers, got 'auto'"),
         ({"groups": [0, 1]}, "each of the 4 columns"),
         ({"groups": [0, 1, -1, 2]}, "from 0 on"),
         ({"groups": [0.0, 1.0, 1.0, 0.0]}, "integer"),
     ],
 )
-def test_wrong_lengths_are_refused(arguments, message):
+def test_what_does_not_fit_the_columns_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         FeatureScaler(**arguments).fit(X)

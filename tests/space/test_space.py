@@ -76,6 +76,24 @@ def test_bounds_are_proposed_where_the_user_wrote_them_and_not_where_a_distribut
     assert {"C": 0.0} in Space({"C": uniform(0, 4)})
 
 
+@pytest.mark.parametrize("distribution", [stats.expon(scale=10), stats.beta(2, 2), stats.truncnorm(0, 3)])
+def test_the_ends_of_a_distribution_are_values_that_are_never_proposed(distribution):
+    space = Space({"C": distribution})
+    low, high = distribution.support()
+    proposed = [space.decode(space.snap(corner)[0])["C"] for corner in (np.zeros((1, 1)), np.ones((1, 1)))]
+    assert low < proposed[0] < proposed[1] < high
+    assert {"C": low} in space
+
+
+def test_distributions_without_arguments_need_not_be_frozen():
+    die = stats.rv_discrete(values=([1, 3, 5], [0.2, 0.3, 0.5]))
+    histogram = stats.rv_histogram(np.histogram([0.5, 1.5, 1.5, 2.5], bins=3, range=(0, 3)))
+    space = Space({"a": die, "b": histogram, "c": stats.norm})
+    assert space.branches[0]["a"].values() == [1, 3, 5]
+    assert space.decode([0.5, 0.5, 0.5])["b"] == pytest.approx(1.5)
+    assert space.decode([0.5, 0.5, 0.5])["c"] == pytest.approx(0.0)
+
+
 def test_pandas_columns_are_lists_of_values():
     pd = pytest.importorskip("pandas")
     assert Space({"a": pd.Series([1, 2])}).branches[0]["a"] == Categorical([1, 2])
@@ -100,8 +118,9 @@ def test_pandas_columns_are_lists_of_values():
         ({"C": {1, 2}}, TypeError, r"'C' needs to be a list"),
         ({"C": None}, TypeError, r"'C' needs to be a list"),
         ({"C": np.ones((2, 2))}, ValueError, r"'C': an array of values must be one-dimensional"),
-        ({"C": stats.norm}, TypeError, r"'C'.*freeze it"),
-        ({"C": stats.norm(0, -1)}, ValueError, r"'C'.*no support"),
+        ({"C": stats.gamma}, TypeError, r"'C'.*freeze it"),
+        ({"C": stats.norm(0, -1)}, ValueError, r"'C': norm\(0, -1\) has no support"),
+        ({"C": stats.loguniform(a=10, b=1)}, ValueError, r"\(a=10, b=1\) has no support"),
         ({1: [1]}, TypeError, r"names are strings, got 1"),
         ([{"C": [1]}, 3], TypeError, r"is not a dict \(3\)"),
         ([], ValueError, r"empty list"),
