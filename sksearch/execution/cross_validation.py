@@ -16,8 +16,8 @@ from sksearch.execution.iterations import Continuation
 # Options that hold arrays with a value per sample.
 _LARGE_OPTIONS = ("fit_params", "score_params")
 
-# Scores beyond this are infinite to whoever adds them up.
-_LARGEST_SCORE = 1e300
+# Of scores beyond this the variances are infinite, which forecasts and ``std_test_score`` need.
+_LARGEST_SCORE = 1e140
 
 
 class CrossValidation:
