@@ -219,12 +219,22 @@ def _this_process():
 
 
 @cache
-def _spare_collector():
-    """Take what a worker has imported out of the garbage collector's sight, once.
-
-    Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
-    """
+def _settle_in():
+    """Prepare a worker process for its fits, once."""
+    # Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
     gc.freeze()
+    if hasattr(os, "getppid"):
+        threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with(parent):
+    """End this process when its parent is gone, killed perhaps: nobody waits for the fit any more.
+
+    joblib's workers would finish it, and then stay for minutes with all they have in memory.
+    """
+    while os.getppid() == parent:
+        time.sleep(_GRACE)
+    os._exit(1)
 
 
 class _TimeIsUp(BaseException):
@@ -237,7 +247,7 @@ def _limited(seconds, search_process, report, fit, **shared):
     process = _this_process()
     elsewhere = process != search_process
     if elsewhere and threading.current_thread() is threading.main_thread():
-        _spare_collector()
+        _settle_in()
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         if seconds is not None and elsewhere:

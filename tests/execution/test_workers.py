@@ -139,6 +139,26 @@ def test_worker_processes_and_temporary_files_are_gone_afterwards(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_of_a_search_that_was_killed_end_too():
+    code = f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_workers import *
+        faulty_search(["none"], "rounds", n_jobs=2, refit=False).fit(X, y)
+        print(*children(), flush=True)
+        faulty_search(["sleep"], "rounds", n_jobs=2).fit(X, y)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as search:
+        pids = search.stdout.readline().split()
+        search.kill()
+    assert len(pids) >= 2
+    until = time.monotonic() + 30
+    while (left := [pid for pid in pids if is_running(pid)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+
+
 def is_running(pid):
     with contextlib.suppress(OSError):  # there is no such process any more, or nobody has waited for it yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
