@@ -35,8 +35,8 @@ def tabulate(trials, resource, n_splits, metric):
     table = []
     for trial in trials:
         folds = trial.folds
-        counts = [trial.failed or resource.finished(trial, fold) for fold in range(n_splits)]
-        table += [folds.get(fold, nothing) if counts[fold] else nothing for fold in range(n_splits)]
+        counting = set(folds if trial.failed else resource.finished(trial))
+        table += [folds[fold] if fold in counting else nothing for fold in range(n_splits)]
     table = [{name: value for name, value in row.items() if name != "details"} for row in table]
     columns = {
         "status": np.array([trial.status(metric) for trial in trials], dtype=object),

@@ -5,6 +5,7 @@ import threading
 import time
 import warnings
 from abc import abstractmethod
+from contextlib import nullcontext
 from copy import copy
 from numbers import Integral, Real
 
@@ -251,31 +252,26 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             measure,
         )
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        journal = None
-        if self.journal is not None:
-            identity = identity_of(cross_validation, space.branches)
-            journal = Journal(self.journal, identity, details={"seed": int(seed)})
-            seed = journal.details["seed"] if self.random_state is None else seed
-        cross_validation.seed = int(seed)
-        optimizer = self._make_optimizer(space, np.random.default_rng(seed), measure)
-        study = self._make_study(optimizer, initial, resource, deadline, journal)
+        with self._open_journal(cross_validation, space, seed) as journal:
+            if journal is not None and self.random_state is None:
+                seed = journal.details["seed"]
+            cross_validation.seed = int(seed)
+            optimizer = self._make_optimizer(space, np.random.default_rng(seed), measure)
+            study = self._make_study(optimizer, initial, resource, deadline, journal)
 
-        # -- search
-        n_fits = study.n_iter * resource.n_fits
-        if self.verbose > 0:
-            print(
-                f"Fitting {len(splits)} folds for each of {study.n_iter} candidates, totalling "
-                f"{'at most ' if resource.n_steps > 1 else ''}{n_fits} fits"
-            )
-        callbacks.begin_search(n_fits)
-        try:
-            executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
-        except KeyboardInterrupt:
-            if not study.interrupt():
-                raise
-        finally:
-            if journal is not None:
-                journal.close()
+            # -- search
+            n_fits = study.n_iter * resource.n_fits
+            if self.verbose > 0:
+                print(
+                    f"Fitting {len(splits)} folds for each of {study.n_iter} candidates, totalling "
+                    f"{'at most ' if resource.n_steps > 1 else ''}{n_fits} fits"
+                )
+            callbacks.begin_search(n_fits)
+            try:
+                executor.run(study, cross_validation, n_jobs=self.n_jobs, pre_dispatch=self.pre_dispatch)
+            except KeyboardInterrupt:
+                if not study.interrupt():
+                    raise
         callbacks.end_search()
         if study.ran_out:
             warnings.warn(
@@ -340,6 +336,11 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 f"Expected {self.n_splits_} splits, got {len(splits)}"
             )
         return splits
+
+    def _open_journal(self, cross_validation, space, seed):
+        if self.journal is None:
+            return nullcontext()
+        return Journal(self.journal, identity_of(cross_validation, space.branches), {"seed": int(seed)})
 
     def _make_study(self, optimizer, initial, resource, deadline, journal):
         space = optimizer.space

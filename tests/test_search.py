@@ -8,6 +8,8 @@ import sys
 import threading
 import time
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -665,3 +667,45 @@ def test_more_user_errors_get_one_sentence_before_any_fit(settings, message):
 def test_the_nearest_name_is_found_whatever_its_case():
     with pytest.raises(ValueError, match="no parameter 'c'; did you mean 'C'"):
         search_over(SVC(), {"c": [1]}).fit(X, y)
+
+
+class _Scores:
+    """Returns something else for one candidate."""
+
+    def __init__(self, other):
+        self.other = other
+
+    def __call__(self, estimator, X, y):
+        return self.other if estimator.C == 3.0 else estimator.C
+
+
+def _search_with(other, **settings):
+    return BayesSearchCV(SVC(), {"C": [1.0, 2.0, 3.0]}, cv=2, scoring=_Scores(other), refit=False, **settings)
+
+
+@pytest.mark.parametrize("resource", [None, "folds"])
+@pytest.mark.parametrize("score", [None, "good", 1j, 10**400, [1.0, 2.0], 1e308, -1e150, np.inf])
+def test_what_is_no_score_is_a_failed_row(score, resource, tmp_path):
+    with pytest.warns((FitFailedWarning, UserWarning), match="fits failed|non-finite"):
+        search = _search_with(score, resource=resource, journal=tmp_path / "journal").fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
+    assert search.best_params_ == {"C": 2.0}
+
+
+@pytest.mark.parametrize(
+    "score", [Fraction(5, 2), Decimal("2.5"), np.float16(2.5), np.array([2.5])], ids=repr
+)
+def test_any_number_is_a_score(score, tmp_path):
+    search = _search_with(score, journal=tmp_path / "journal").fit(X, y)
+    np.testing.assert_array_equal(search.cv_results_["mean_test_score"], [1.0, 2.0, 2.5])
+
+
+def test_a_scorer_that_returns_no_number_for_the_first_candidate_ends_the_search_at_once():
+    fits = []
+
+    def nothing(estimator, X, y):
+        fits.append(estimator)
+
+    with pytest.raises(ValueError, match="scoring must return a number, got None"):
+        BayesSearchCV(SVC(), {"C": [1.0, 2.0, 3.0]}, cv=2, scoring=nothing).fit(X, y)
+    assert len(fits) == 1

@@ -3,6 +3,7 @@
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import copysign, inf
 from traceback import format_exc
 
 from sklearn.base import clone
@@ -14,6 +15,9 @@ from sksearch.execution.iterations import Continuation
 
 # Options that hold arrays with a value per sample.
 _LARGE_OPTIONS = ("fit_params", "score_params")
+
+# Of scores beyond this the variances are infinite, which forecasts and ``std_test_score`` need.
+_LARGEST_SCORE = 1e140
 
 
 class CrossValidation:
@@ -180,6 +184,17 @@ class Fit:
     def run(self):
         """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
         start = time.perf_counter()
+        try:
+            result = self._run()
+        except Exception:
+            # What fits and scorers raise was recorded. This is the use of them: data that can not be split, a
+            # scorer that returns no number. Said of the first candidate, or else only after all of them.
+            if self.raises or self.number == 0:
+                raise
+            result = self.failure(format_exc())
+        return self.number, self.fold, result, time.perf_counter() - start
+
+    def _run(self):
         arguments = self.arguments | self.shared
         estimator, front = arguments["estimator"], arguments.pop("front", None)
         with ExitStack() as stack:
@@ -200,8 +215,11 @@ class Fit:
             except Exception:
                 if self.raises:
                     raise
-                return self.number, self.fold, self.failure(format_exc()), time.perf_counter() - start
+                return self.failure(format_exc())
             result = _fit_and_score(**arguments)
+            for name in ("test_scores", "train_scores"):
+                if name in result:
+                    result[name] = _as_floats(result[name])
             if self.measure is not None and result["fit_error"] is None:
                 result["measured"] = self._measure(**arguments)
             if front is not None:
@@ -212,7 +230,7 @@ class Fit:
                 del result["estimator"]
         if details:
             result["details"] = details
-        return self.number, self.fold, result, time.perf_counter() - start
+        return result
 
     def _measure(self, estimator, X, y, train, test, fit_params, score_params, **_):
         weights = [
@@ -242,6 +260,19 @@ class Fit:
         if self.arguments["return_train_score"]:
             result["train_scores"] = score
         return result | {"n_test_samples": len(self.shared["test"])}
+
+
+def _as_floats(scores):
+    """Return scores as floats, whatever kind of number they are: scikit-learn lets any pass."""
+    if isinstance(scores, dict):
+        return {name: _as_floats(score) for name, score in scores.items()}
+    try:
+        score = float(scores)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(
+            f"scoring must return numbers that fit into a float, got {scores!r:.100}."
+        ) from error
+    return copysign(inf, score) if abs(score) > _LARGEST_SCORE else score
 
 
 def _sample_weight(params):

@@ -3,6 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 
+from sksearch.execution.interrupts import interrupts_wait
 from sksearch.execution.workers import Workers
 
 
@@ -34,12 +35,13 @@ class Executor(ABC):
         # joblib draws fits in a thread of its own, while this one takes their outcomes.
         lock = threading.Lock()
         errors = []
+        over = False
 
         def fits(drawn):
             try:
                 while len(drawn) < n_points:
-                    with lock:
-                        if (trial := study.propose()) is None:
+                    with lock, interrupts_wait():
+                        if over or (trial := study.propose()) is None:
                             return
                         drawn.append(trial)
                         if at_once and not trial.running:  # the journal had its results
@@ -48,18 +50,23 @@ class Executor(ABC):
             except Exception as error:  # would be lost in joblib's thread, and the search would hang
                 errors.append(error)
 
-        with Workers(**workers_options) as workers:
-            cross_validation.prepare(workers)
-            while True:
-                drawn = []
-                for outcome in workers.run(fits(drawn)):
-                    with lock:
-                        trial = study.receive(*outcome)
-                        if at_once and trial is not None:
-                            study.report([trial])
-                if errors:
-                    raise errors[0]
-                if not drawn:
-                    return
-                if not at_once:
-                    study.report(drawn)
+        try:
+            with Workers(**workers_options) as workers:
+                cross_validation.prepare(workers)
+                while True:
+                    drawn = []
+                    for outcome in workers.run(fits(drawn)):
+                        with lock, interrupts_wait():
+                            trial = study.receive(*outcome)
+                            if at_once and trial is not None:
+                                study.report([trial])
+                    if errors:
+                        raise errors[0]
+                    if not drawn:
+                        return
+                    if not at_once:
+                        with interrupts_wait():
+                            study.report(drawn)
+        finally:
+            with lock:  # a proposal may still be in the making
+                over = True

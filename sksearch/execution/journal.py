@@ -1,5 +1,6 @@
 """A journal: what was evaluated is on disk, and the same call goes on where it stopped."""
 
+import errno
 import json
 import os
 import re
@@ -16,6 +17,11 @@ except ImportError:  # Windows: no advisory locks of this kind, so two searches 
     fcntl = None
 
 _FORMAT = 1
+_BEGINNING = b'{"format": '
+# Longer arrays are shown by their first and last values.
+_SHOWN_IN_FULL = 1000
+# What lines raise that hold something else.
+_NO_JSON = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class Journal:
@@ -70,7 +76,14 @@ class Journal:
             return
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):  # some network file systems know no locks
+                warnings.warn(
+                    f"journal={str(self.path)!r} can not be locked ({error.strerror}); have no other search "
+                    "write to it at the same time.",
+                    stacklevel=2,
+                )
+                return
             raise ValueError(
                 f"journal={str(self.path)!r} is being written by another search; wait for it, or choose "
                 "another file."
@@ -80,24 +93,39 @@ class Journal:
         self._file.seek(0)
         content = self._file.read()
         whole = content[: content.rfind(b"\n") + 1]
-        if len(whole) < len(content):  # the process was killed while it wrote this line
-            self._file.truncate(len(whole))
-        lines = whole.splitlines()
-        if not lines:
+        header, *trials = whole.splitlines() or [b""]
+        if not header and (content.startswith(_BEGINNING) or _BEGINNING.startswith(content)):
+            self._file.truncate(0)  # new, or the process was killed while it wrote this line
             self._write({"format": _FORMAT, "identity": identity, "details": details})
             return details
         try:
-            header, *trials = (json.loads(line) for line in lines)
+            header = json.loads(header)
             if header["format"] != _FORMAT:
                 raise ValueError
-            recorded = header["identity"]
-            for trial in trials:
-                self._remember(trial)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            recorded, details = dict(header["identity"]), header["details"]
+        except _NO_JSON:
             raise ValueError(
-                f"journal={str(self.path)!r} is not a journal of this version, or is damaged; choose another "
-                "file."
+                f"journal={str(self.path)!r} is not a journal of this version, or its first line is damaged; "
+                "choose another file."
             ) from None
+        self._refuse_if_differing(recorded, identity)
+        if len(whole) < len(content):  # the process was killed while it wrote this line
+            self._file.truncate(len(whole))
+        n_damaged = 0
+        for line in filter(bytes.strip, trials):
+            try:
+                self._remember(json.loads(line))
+            except _NO_JSON:
+                n_damaged += 1
+        if n_damaged:
+            warnings.warn(
+                f"journal={str(self.path)!r} is damaged in {n_damaged} of {len(trials)} lines; "
+                "what they recorded is evaluated again.",
+                stacklevel=2,
+            )
+        return details
+
+    def _refuse_if_differing(self, recorded, identity):
         differing = {name: (recorded.get(name), now) for name, now in identity.items()}
         differing = {name: texts for name, texts in differing.items() if texts[0] != texts[1]}
         if differing:
@@ -108,7 +136,6 @@ class Journal:
                 f"{', '.join(differing)} ({name}: {then} then, {now} now); "
                 "choose another file, or repeat the call that began it."
             )
-        return header["details"]
 
     def _remember(self, trial):
         point = np.array(trial["point"], float)
@@ -116,6 +143,8 @@ class Journal:
             int(fold): {name: _from_json(name, value) for name, value in result.items()}
             for fold, result in trial["folds"].items()
         }
+        if not folds:
+            raise ValueError
         known = int(trial["number"]), point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
         self._recorded[point.tobytes(), int(trial["step"])] = known
 
@@ -144,6 +173,8 @@ class Journal:
         if self._file is None:
             return
         try:
+            if os.fstat(self._file.fileno()).st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "the file was removed")
             self._write(
                 {
                     "number": trial.number,
@@ -174,6 +205,12 @@ class Journal:
             self._file.truncate(size)
             raise
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
     def close(self):
         """Release the file."""
         if self._file is not None:
@@ -198,7 +235,7 @@ def identity_of(cross_validation, branches):
     estimator, options = cross_validation.estimator, cross_validation.options
     resource = cross_validation.resource
     return {
-        "estimator": _describe((type(estimator), estimator.get_params(deep=True))),
+        "estimator": _describe((type(estimator), _told_apart(estimator.get_params(deep=True)))),
         "space": _describe(branches),
         "data": _fingerprint((cross_validation.X, cross_validation.y)),
         "splits": _fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
@@ -213,6 +250,17 @@ def identity_of(cross_validation, branches):
 def _describe(value):
     # A repr has addresses of functions and the like, which another process does not repeat.
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+
+
+def _told_apart(value):
+    """Replace what has another repr in every process (sets), or the same as others (long arrays)."""
+    if isinstance(value, (set, frozenset)):
+        return type(value).__name__, sorted(map(_describe, value))
+    if isinstance(value, np.ndarray) and value.size > _SHOWN_IN_FULL:
+        return "array", value.shape, _fingerprint(value)
+    if type(value) in (list, tuple):
+        return type(value)(_told_apart(item) for item in value)
+    return {key: _told_apart(item) for key, item in value.items()} if type(value) is dict else value
 
 
 def _fingerprint(value):

@@ -161,16 +161,24 @@ def twins(scores):
     scores = np.round(scores / max(np.nanmax(np.abs(scores)), np.finfo(float).tiny), _DIGITS) + 0.0
     complete = scores[n_known == n_folds]
     agrees = ((scores[:, None] == complete) | np.isnan(scores)[:, None]).all(axis=2).any(axis=1)
-    n_pairs, n_twins = len(complete) * (len(complete) - 1) / 2, _n_equal_pairs(complete)
-    accidents = sum(_n_equal_pairs(fold) for fold in complete.T) - n_folds * n_twins
+    n_pairs = len(complete) * (len(complete) - 1) / 2
+    n_twins = _n_pairs(np.unique(complete, axis=0, return_counts=True)[1])
+    accidents = _n_pairs(_equal_in_columns(complete)) - n_folds * n_twins
     accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
     share = (n_twins + _SHARE_OF_TWINS) / (n_pairs + 1.0)
     return np.where(agrees, share / (share + (1.0 - share) * accident**n_known), 0.0)
 
 
-def _n_equal_pairs(values):
-    counts = np.unique(values, axis=0, return_counts=True)[1]
+def _n_pairs(counts):
     return (counts * (counts - 1) / 2).sum()
+
+
+def _equal_in_columns(values):
+    """How often each value is in its column, without a loop over columns, of which there may be many."""
+    columns = np.sort(values.T, axis=1)
+    is_first = np.ones(columns.shape, bool)
+    is_first[:, 1:] = columns[:, 1:] != columns[:, :-1]
+    return np.bincount(np.cumsum(is_first) - 1)
 
 
 def forecast_from_folds(scores):

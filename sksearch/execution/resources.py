@@ -67,9 +67,9 @@ class AllAtOnce:
         """Parameters that show, in the results, how far a trial came."""
         return {}
 
-    def finished(self, trial, fold):
-        """Whether a trial's result of a fold is the one that counts in the end."""
-        return trial.complete
+    def finished(self, trial):
+        """Folds of which a trial's results are those that count in the end."""
+        return range(self.n_splits if trial.complete else 0)
 
     def chances(self, rows, best):
         """Probability of each trial, by its row, to beat the best complete one."""
@@ -117,11 +117,12 @@ class Folds(AllAtOnce):
     def folds(self, trial):
         # Of a trial that was recalled from a journal the folds that were run may be any.
         order = ((trial.number + i) % self.n_splits for i in range(self.n_splits))
-        left = [fold for fold in order if fold not in trial.folds]
+        known = set().union(*trial.steps)
+        left = [fold for fold in order if fold not in known]
         return left[: len(left) + self.amounts[len(trial.steps)] - self.n_splits]
 
-    def finished(self, trial, fold):
-        return fold in trial.folds
+    def finished(self, trial):
+        return trial.folds
 
     def row(self, trial, metric):
         """Arrange the scores of a trial as `forecast` takes them."""

@@ -12,13 +12,17 @@ import time
 from functools import cache
 from numbers import Real
 from pathlib import Path
+from traceback import format_exception
 
 from sklearn.utils.parallel import Parallel, delayed
 
+from sksearch._compat import cloudpickle
 from sksearch.execution.clusters import backend_for, lost_worker_errors
 
 # A fit that Python can not interrupt takes its worker process down this many seconds later.
 _GRACE = 1.0
+# What timers can count.
+_MOST = 1e9
 
 
 class Workers:
@@ -40,8 +44,10 @@ class Workers:
     """
 
     def __init__(self, n_jobs, pre_dispatch, fit_timeout=None, one_by_one=False):
-        if fit_timeout is not None and not (isinstance(fit_timeout, Real) and fit_timeout > 0):
-            raise ValueError(f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}.")
+        if fit_timeout is not None and not (isinstance(fit_timeout, Real) and 0 < fit_timeout <= _MOST):
+            raise ValueError(
+                f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}; the most is {_MOST:.0e}."
+            )
         # Batches of joblib's choice would leave workers without work at the end of a round.
         self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": 1}
         self._fit_timeout = fit_timeout
@@ -213,42 +219,113 @@ def _this_process():
 
 
 @cache
-def _spare_collector():
-    """Take what a worker has imported out of the garbage collector's sight, once.
-
-    Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
-    """
+def _settle_in():
+    """Prepare a worker process for its fits, once."""
+    # Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
     gc.freeze()
+    if hasattr(os, "getppid"):
+        threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _leave_with(parent):
+    """End this process when its parent is gone, killed perhaps: nobody waits for the fit any more.
+
+    joblib's workers would finish it, and then stay for minutes with all they have in memory.
+    """
+    while os.getppid() == parent:
+        time.sleep(_GRACE)
+    os._exit(1)
+
+
+class _TimeIsUp(BaseException):
+    """The time of a fit is up. Not an `Exception`: a fit that goes on after errors shall end too."""
 
 
 def _limited(seconds, search_process, report, fit, **shared):
     """Run a fit in a worker, for at most so many seconds; a watchdog that ends the worker leaves a report."""
     fit.shared = shared
-    if _this_process() != search_process and threading.current_thread() is threading.main_thread():
-        _spare_collector()
-    if seconds is None:
-        return fit.run()
+    process = _this_process()
+    elsewhere = process != search_process
+    if elsewhere and threading.current_thread() is threading.main_thread():
+        _settle_in()
     start = time.perf_counter()
-    expired = []
+    with contextlib.ExitStack() as stack:
+        if seconds is not None and elsewhere:
+            stack.enter_context(_WATCHDOG.limit(seconds + _GRACE, report))
+        try:
+            number, fold, result, spent = fit.run() if seconds is None else _interrupted(fit, seconds)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # In the process of the search it may be meant for that one: what a handler of signals raises.
+            if not elsewhere:
+                raise
+            if fit.raises:
+                raise (error if _travels(error) else RuntimeError("".join(format_exception(error)))) from None
+            if isinstance(error, Exception):
+                raise
+            number, fold, result = fit.number, fit.fold, fit.failure("".join(format_exception(error)))
+            spent = time.perf_counter() - start
+        finally:
+            if _this_process() != process:  # a fork of the fit, which must not search on
+                os._exit(0)
+    # A model that can not be sent is fitted from the start where more of it is wanted.
+    if elsewhere and "estimator" in result and not _travels(result["estimator"]):
+        del result["estimator"]
+    return number, fold, result, spent
+
+
+def _interrupted(fit, seconds):
+    """Run a fit, and interrupt it when its time is up; only the main thread can be.
+
+    A fit that swallows the interrupt, and returns, has timed out nevertheless.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
+        return fit.run()
+    start, running = time.monotonic(), True
+    ours = _TimeIsUp(f"the fit took longer than fit_timeout={seconds} seconds")
+    expired = False
 
     def interrupt(signum, frame):
-        expired.append(True)
-        raise TimeoutError(f"the fit took longer than fit_timeout={seconds} seconds")
+        nonlocal earlier, expired
+        spent = time.monotonic() - start
+        if spent < seconds and callable(handler):  # somebody else's time is up first
+            earlier = interval and spent + interval
+            signal.setitimer(signal.ITIMER_REAL, seconds - spent)
+            handler(signum, frame)
+        elif running:
+            expired = True
+            raise ours
 
-    # Signals reach the main thread only: a worker thread can not be interrupted.
-    interruptible = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGALRM")
-    with contextlib.ExitStack() as stack:
-        if _this_process() != search_process:
-            stack.enter_context(_WATCHDOG.limit(seconds + _GRACE, report))
-        if interruptible:
-            stack.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, interrupt))
-            stack.callback(signal.setitimer, signal.ITIMER_REAL, 0)
-            signal.setitimer(signal.ITIMER_REAL, seconds)
+    handler = signal.signal(signal.SIGALRM, interrupt)
+    # Somebody else may wait for this timer: a search around this one, or what limits a test.
+    earlier, interval = signal.setitimer(signal.ITIMER_REAL, 0)
+    try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds))
             number, fold, result, spent = fit.run()
-        except TimeoutError as error:
-            if not expired or fit.raises:
-                raise
-            number, fold, result = fit.number, fit.fold, fit.failure(str(error))
-            spent = time.perf_counter() - start
-    return number, fold, result | {"timed_out": bool(expired)}, spent
+        finally:
+            running = False
+    except _TimeIsUp as error:
+        if error is not ours:
+            raise
+        if fit.raises:
+            raise TimeoutError(str(error)) from None
+        number, fold, result = fit.number, fit.fold, fit.failure(str(error))
+        spent = time.monotonic() - start
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
+        if earlier:
+            left = earlier - (time.monotonic() - start)
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-6), interval)
+    return number, fold, result | {"timed_out": expired}, spent
+
+
+def _travels(value):
+    """Whether what is sent from one process to another arrives."""
+    try:
+        cloudpickle.loads(cloudpickle.dumps(value))
+    except Exception:
+        return False
+    return True

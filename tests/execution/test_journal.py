@@ -1,5 +1,6 @@
 """Nothing that was finished is lost, whatever happens to the process or the disk."""
 
+import errno
 import json
 import os
 import random
@@ -165,6 +166,65 @@ def test_a_truncated_last_line_is_dropped(tmp_path):
     assert len(journal.read_text().splitlines()) == 1 + 12
 
 
+def test_a_truncated_first_line_is_written_again(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    whole = search(journal, n_iter=3).fit(X, y)
+    journal.write_bytes(journal.read_bytes()[:100])
+    same_results(whole, search(journal, n_iter=3).fit(X, y))
+    assert len(journal.read_text().splitlines()) == 1 + 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"\x00\xff garbage\n", b"[1]\n", b"null\n", b'{"point": [0.5], "folds": {}}\n'],
+    ids=repr,
+)
+def test_a_damaged_line_costs_its_trial_and_no_other(tmp_path, damage):
+    journal = tmp_path / "journal.jsonl"
+    whole = search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join(lines[:4]) + damage + b"".join(lines[5:]))
+    Counting.fits.clear()
+    with pytest.warns(UserWarning, match="is damaged in 1 of 12 lines"):
+        same_results(whole, search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y))
+    assert len(Counting.fits) == 3 + 1
+
+
+def test_other_ends_of_lines_blank_lines_and_a_byte_order_mark_are_no_damage(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+    journal.write_bytes(b"\xef\xbb\xbf" + journal.read_bytes().replace(b"\n", b"\r\n\r\n"))
+    Counting.fits.clear()
+    search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+    assert len(Counting.fits) == 1
+
+
+class Optional(Counting):
+    """Takes a value that nobody tunes."""
+
+    def __init__(self, value=0.0, fixed=None):
+        super().__init__(value)
+        self.fixed = fixed
+
+
+def test_a_set_is_the_same_in_whatever_order_it_is_shown(tmp_path):
+    one, other = {0, 8}, {8, 0}
+    assert repr(one) != repr(other)
+    for fixed in (one, other):
+        search(tmp_path / "journal", Optional(fixed={"words": [fixed]}), {"value": (0, 0.7)}, n_iter=2).fit(
+            X, y
+        )
+
+
+def test_long_arrays_that_look_alike_are_told_apart(tmp_path):
+    one, other = np.zeros(5000), np.zeros(5000)
+    other[2500] = 1.0
+    assert repr(one) == repr(other)
+    search(tmp_path / "journal", Optional(fixed=one), {"value": (0, 0.7)}, n_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="with a different estimator"):
+        search(tmp_path / "journal", Optional(fixed=other), {"value": (0, 0.7)}, n_iter=2).fit(X, y)
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
@@ -190,7 +250,19 @@ def test_a_foreign_journal_is_refused_with_what_differs_and_left_alone(tmp_path,
     assert journal.read_bytes() == content
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"{}\n", b"[1]\n", b'{"format": 99}\n', b"\x80\x04K\x01.\n"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello\n",
+        b"{}\n",
+        b"[1]\n",
+        b'{"format": 99}\n',
+        b"\x80\x04K\x01.\n",
+        b"no newline",
+        b'{"a": 1}',
+        b"\n",
+    ],
+)
 def test_what_is_no_journal_is_refused_and_left_alone(tmp_path, content):
     journal = tmp_path / "notes.txt"
     journal.write_bytes(content)
@@ -214,6 +286,40 @@ def test_two_searches_on_one_journal_at_a_time_are_refused(tmp_path):
     nested = []
     search(journal, Nesting(), n_iter=2).fit(X, y)
     assert nested
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="advisory locks")
+def test_a_file_system_without_locks_is_no_other_search(tmp_path, monkeypatch):
+    import fcntl
+
+    def flock(file, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.warns(UserWarning, match=r"can not be locked \(No locks available\)"):
+        search(tmp_path / "journal.jsonl", n_iter=2).fit(X, y)
+    assert len((tmp_path / "journal.jsonl").read_text().splitlines()) == 1 + 2
+
+
+def test_the_journal_is_free_again_after_an_error_before_the_first_fit(tmp_path, monkeypatch):
+    monkeypatch.setattr(BayesSearchCV, "_make_optimizer", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as error:  # which holds the frames, as an interactive session does
+        search(tmp_path / "journal.jsonl", n_iter=2).fit(X, y)
+    monkeypatch.undo()
+    search(tmp_path / "journal.jsonl", n_iter=2).fit(X, y)
+    assert error.tb is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file in use can not be removed there")
+def test_a_journal_that_is_removed_is_said(tmp_path):
+    class Removing(SVC):
+        def fit(self, X, y):
+            (tmp_path / "journal.jsonl").unlink(missing_ok=True)
+            return super().fit(X, y)
+
+    with pytest.warns(UserWarning, match=r"can not be written \(the file was removed\)"):
+        whole = search(tmp_path / "journal.jsonl", Removing(), n_iter=3).fit(X, y)
+    assert len(whole.cv_results_["params"]) == 3
 
 
 def test_a_folder_that_can_not_be_written_is_said_before_any_fit(tmp_path):

@@ -139,6 +139,26 @@ def test_worker_processes_and_temporary_files_are_gone_afterwards(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_of_a_search_that_was_killed_end_too():
+    code = f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_workers import *
+        faulty_search(["none"], "rounds", n_jobs=2, refit=False).fit(X, y)
+        print(*children(), flush=True)
+        faulty_search(["sleep"], "rounds", n_jobs=2).fit(X, y)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as search:
+        pids = search.stdout.readline().split()
+        search.kill()
+    assert len(pids) >= 2
+    until = time.monotonic() + 30
+    while (left := [pid for pid in pids if is_running(pid)]) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not left
+
+
 def is_running(pid):
     with contextlib.suppress(OSError):  # there is no such process any more, or nobody has waited for it yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -219,4 +239,138 @@ def test_a_fitted_estimator_is_not_sent_to_workers_with_its_default_scorer():
 def test_what_workers_can_not_read_is_said():
     search = BayesSearchCV(Unsent("ever"), {"depth": [1, 2]}, n_iter=2, cv=2, n_jobs=2)
     with pytest.raises(ValueError, match="could not read what it was sent, ValueError: invalid literal"):
+        search.fit(X, y)
+
+
+class Leaving(Faulty):
+    """Leaves its fit in a way that is no `Exception`, or swallows all that are."""
+
+    def fit(self, X, y):
+        if self.fault == "sys.exit":
+            sys.exit(1)
+        if self.fault == "own":
+            raise NotAnError("as told")
+        if self.fault == "swallow":
+            end = time.monotonic() + 60
+            while time.monotonic() < end:
+                with contextlib.suppress(Exception):
+                    time.sleep(60)
+        if self.fault == "fork" and os.fork() == 0:
+            return self
+        return super().fit(X, y)
+
+
+class NotAnError(BaseException):
+    pass
+
+
+def leaving_search(faults, **settings):
+    return BayesSearchCV(Leaving(), {"fault": faults}, cv=2, random_state=0, **settings)
+
+
+def test_a_fit_that_exits_is_a_row():
+    with pytest.warns(FitFailedWarning, match="SystemExit: 1"):
+        search = leaving_search(["none", "sys.exit", "own"], n_jobs=2).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed", "failed"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_exits_are_raised_where_errors_are_to_be_raised(n_jobs):
+    with pytest.raises(NotAnError, match="as told"):
+        leaving_search(["own"], error_score="raise", n_jobs=n_jobs).fit(X, y)
+
+
+def test_an_exit_in_the_process_of_the_search_is_meant_for_it():
+    with pytest.raises(SystemExit):
+        leaving_search(["none", "sys.exit"]).fit(X, y)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_that_returns_from_its_fit_does_not_search_on(tmp_path):
+    ends, process = tmp_path / "ends", os.getpid()
+    leaving_search(["none", "fork"], refit=False).fit(X, y)
+    with ends.open("a") as file:
+        file.write("one\n")
+    if os.getpid() != process:
+        os._exit(1)
+    time.sleep(0.5)
+    assert ends.read_text() == "one\n"
+
+
+def test_a_fit_that_swallows_errors_is_interrupted_nevertheless():
+    start = time.monotonic()
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.2"):
+        search = leaving_search(["none", "swallow"], executor=Rounds(fit_timeout=0.2), refit=False).fit(X, y)
+    assert time.monotonic() - start < 30
+    assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
+
+
+def test_a_search_within_a_search_ends_when_the_time_of_the_outer_fit_is_up():
+    inner = leaving_search(["none"], executor=Rounds(fit_timeout=100))
+    inner.set_params(estimator=Faulty("sleep"), param_distributions={"pid": list(range(50))})
+    start = time.monotonic()
+    with pytest.raises(ValueError, match=r"fit_timeout=0\.5"):
+        BayesSearchCV(inner, {"n_iter": [50]}, cv=2, executor=Rounds(fit_timeout=0.5)).fit(X, y)
+    assert time.monotonic() - start < 30
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_a_timer_of_somebody_else_goes_on():
+    rung = []
+    handler = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 100)
+        leaving_search(["none"], executor=Rounds(fit_timeout=5)).fit(X, y)
+        assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] < 100
+        signal.setitimer(signal.ITIMER_REAL, 0.1)  # it rings during a fit, which is interrupted nevertheless
+        with pytest.raises(ValueError, match="3 fits failed"):
+            faulty_search(["sleep"], Rounds(fit_timeout=0.5)).fit(X, y)
+        assert rung == [True]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+
+
+@pytest.mark.parametrize("seconds", [1e-9, 1e-5, 1e-4])
+def test_a_time_limit_that_no_fit_keeps_is_a_timeout_wherever_it_strikes(seconds):
+    search = BayesSearchCV(
+        Faulty("sleep"), {"pid": list(range(30))}, cv=2, executor=Rounds(fit_timeout=seconds)
+    )
+    with pytest.raises(ValueError, match=r"60 fits failed with the following error:\n *the fit took longer"):
+        search.fit(X, y)
+
+
+class Unsendable(Unsent):
+    """Has a warm start, and can not be sent anywhere once it is fitted."""
+
+    def __init__(self, depth=1, n=9, warm_start=False):
+        super().__init__(depth=depth)
+        self.n = n
+        self.warm_start = warm_start
+
+    def __reduce__(self):
+        if hasattr(self, "fitted_"):
+            raise RuntimeError("no way")
+        return super().__reduce__()
+
+
+def test_a_model_that_can_not_be_sent_is_fitted_from_the_start_in_every_step():
+    settings = {"cv": 2, "resource": "n", "n_jobs": 2, "refit": False}
+    search = BayesSearchCV(Unsendable(), {"depth": [1, 2]}, **settings).fit(X, y)
+    assert search.best_params_ == {"depth": 2, "n": 9}
+
+
+class Unsendables(Exception):
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+class Raising(Faulty):
+    def fit(self, X, y):
+        raise Unsendables(1, 2)
+
+
+def test_an_error_that_can_not_be_sent_is_said_in_words():
+    search = BayesSearchCV(Raising(), {"fault": ["none"]}, cv=2, n_jobs=2, error_score="raise")
+    with pytest.raises(RuntimeError, match=r"Unsendables: 1 and 2"):
         search.fit(X, y)
