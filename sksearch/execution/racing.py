@@ -16,7 +16,7 @@ GOOD_CHANCE = 0.2
 
 # With folds: who goes on at once, and when the rest of the paused is left.
 LIKELY = 0.2
-MOST_LEFT = 0.3
+MOST_LEFT = 0.1
 # Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
 # variances that are learned from fewer make a forecast too sure of itself.
 N_FIRST = 3

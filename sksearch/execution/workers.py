@@ -1,16 +1,13 @@
 """Worker processes that may die, and fits that may not return."""
 
 import contextlib
-import faulthandler
 import gc
 import os
 import platform
-import signal
 import tempfile
 import threading
 import time
 from functools import cache
-from numbers import Real
 from pathlib import Path
 from traceback import format_exception
 
@@ -18,11 +15,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksearch._compat import cloudpickle
 from sksearch.execution.clusters import backend_for, lost_worker_errors
+from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
 
-# A fit that Python can not interrupt takes its worker process down this many seconds later.
-_GRACE = 1.0
-# What timers can count.
-_MOST = 1e9
+# Between two looks at whether the search is still there.
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 class Workers:
@@ -44,10 +40,7 @@ class Workers:
     """
 
     def __init__(self, n_jobs, pre_dispatch, fit_timeout=None, one_by_one=False):
-        if fit_timeout is not None and not (isinstance(fit_timeout, Real) and 0 < fit_timeout <= _MOST):
-            raise ValueError(
-                f"fit_timeout must be None or seconds above 0, got {fit_timeout!r}; the most is {_MOST:.0e}."
-            )
+        check_fit_timeout(fit_timeout)
         # Batches of joblib's choice would leave workers without work at the end of a round.
         self._options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "batch_size": 1}
         self._fit_timeout = fit_timeout
@@ -156,7 +149,7 @@ class Workers:
                 words = report.read_text()
                 late = self._fit_timeout is not None and (
                     # A worker on another machine can not write here: the time has to do.
-                    words != _BEGUN if words else time.perf_counter() - start >= self._fit_timeout
+                    words != BEGUN if words else time.perf_counter() - start >= self._fit_timeout
                 )
         seconds = time.perf_counter() - start
         reason = (
@@ -167,51 +160,6 @@ class Workers:
         if fit.raises:
             raise RuntimeError(reason)
         return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late}, seconds
-
-
-class _Watchdog:
-    """Ends this process when a deadline passes, from C: it needs no cooperation of the interpreter.
-
-    The interpreter has one such timer; where fits share a process, it is set to the earliest deadline.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._deadlines = {}
-
-    @contextlib.contextmanager
-    def limit(self, seconds, report):
-        """Allow so many seconds, and write to the file `report` when they are over."""
-        key = object()
-        with self._open(report) as file:
-            file.write(_BEGUN)
-            file.flush()
-            with self._lock:
-                self._deadlines[key] = time.monotonic() + seconds, file
-                self._set()
-            try:
-                yield
-            finally:
-                with self._lock:
-                    del self._deadlines[key]
-                    self._set()
-
-    def _open(self, report):
-        try:
-            return open(report, "r+")  # which exists where the search runs
-        except OSError:
-            return open(os.devnull, "w")
-
-    def _set(self):
-        faulthandler.cancel_dump_traceback_later()
-        if self._deadlines:
-            deadline, file = min(self._deadlines.values(), key=lambda item: item[0])
-            left = max(deadline - time.monotonic(), 1e-3)
-            faulthandler.dump_traceback_later(left, exit=True, file=file)
-
-
-_BEGUN = "begun\n"
-_WATCHDOG = _Watchdog()
 
 
 def _this_process():
@@ -233,12 +181,8 @@ def _leave_with(parent):
     joblib's workers would finish it, and then stay for minutes with all they have in memory.
     """
     while os.getppid() == parent:
-        time.sleep(_GRACE)
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
     os._exit(1)
-
-
-class _TimeIsUp(BaseException):
-    """The time of a fit is up. Not an `Exception`: a fit that goes on after errors shall end too."""
 
 
 def _limited(seconds, search_process, report, fit, **shared):
@@ -251,9 +195,9 @@ def _limited(seconds, search_process, report, fit, **shared):
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         if seconds is not None and elsewhere:
-            stack.enter_context(_WATCHDOG.limit(seconds + _GRACE, report))
+            stack.enter_context(WATCHDOG.limit(seconds + GRACE, report))
         try:
-            number, fold, result, spent = fit.run() if seconds is None else _interrupted(fit, seconds)
+            number, fold, result, spent = fit.run() if seconds is None else run_interrupted(fit, seconds)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
@@ -273,53 +217,6 @@ def _limited(seconds, search_process, report, fit, **shared):
     if elsewhere and "estimator" in result and not _travels(result["estimator"]):
         del result["estimator"]
     return number, fold, result, spent
-
-
-def _interrupted(fit, seconds):
-    """Run a fit, and interrupt it when its time is up; only the main thread can be.
-
-    A fit that swallows the interrupt, and returns, has timed out nevertheless.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        return fit.run()
-    start, running = time.monotonic(), True
-    ours = _TimeIsUp(f"the fit took longer than fit_timeout={seconds} seconds")
-    expired = False
-
-    def interrupt(signum, frame):
-        nonlocal earlier, expired
-        spent = time.monotonic() - start
-        if spent < seconds and callable(handler):  # somebody else's time is up first
-            earlier = interval and spent + interval
-            signal.setitimer(signal.ITIMER_REAL, seconds - spent)
-            handler(signum, frame)
-        elif running:
-            expired = True
-            raise ours
-
-    handler = signal.signal(signal.SIGALRM, interrupt)
-    # Somebody else may wait for this timer: a search around this one, or what limits a test.
-    earlier, interval = signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        try:
-            signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds))
-            number, fold, result, spent = fit.run()
-        finally:
-            running = False
-    except _TimeIsUp as error:
-        if error is not ours:
-            raise
-        if fit.raises:
-            raise TimeoutError(str(error)) from None
-        number, fold, result = fit.number, fit.fold, fit.failure(str(error))
-        spent = time.monotonic() - start
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
-        if earlier:
-            left = earlier - (time.monotonic() - start)
-            signal.setitimer(signal.ITIMER_REAL, max(left, 1e-6), interval)
-    return number, fold, result | {"timed_out": expired}, spent
 
 
 def _travels(value):

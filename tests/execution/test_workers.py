@@ -20,7 +20,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
-from sksearch.execution.workers import _Watchdog
+from sksearch.execution.time_limit import Watchdog
 
 X, y = load_iris(return_X_y=True)
 pytestmark = [
@@ -203,7 +203,7 @@ def test_fits_that_share_a_process_share_the_watchdog(monkeypatch):
     timers = []
     monkeypatch.setattr(faulthandler, "cancel_dump_traceback_later", timers.clear)
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda left, **_: timers.append(round(left)))
-    watchdog = _Watchdog()
+    watchdog = Watchdog()
     with watchdog.limit(100, os.devnull):
         with watchdog.limit(50, "/no/such/report"):
             assert timers == [50]

@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import poisson
 
 from sksearch.optimizers import BayesianOptimizer, EvolutionOptimizer, RandomOptimizer, bayesian
+from sksearch.optimizers.acquisition import ACQUISITIONS, LogExpectedImprovement
 from sksearch.optimizers.bayesian import representative, standardize, unstandardize
 from sksearch.space import Space, Subset
 
@@ -128,6 +129,25 @@ def test_a_batch_is_spread_out():
     batch = optimizer.ask(4)
     distances = np.abs(batch[:, None] - batch[None]).max(axis=2)[np.triu_indices(4, 1)]
     assert distances.min() > 1e-3
+
+
+def test_what_is_pending_and_promises_most_has_to_be_improved_on(monkeypatch):
+    incumbents = []
+
+    class Recorded(LogExpectedImprovement):
+        def __init__(self, gp, incumbent):
+            incumbents.append(incumbent)
+            super().__init__(gp, incumbent)
+
+    monkeypatch.setitem(ACQUISITIONS, "log-ei", Recorded)
+    optimizer = BayesianOptimizer(Space({"a": (0.0, 1.0)}), np.random.default_rng(0))
+    points = np.linspace(0.0, 0.6, 9)[:, None]
+    optimizer.tell(points, points[:, 0])
+    optimizer.expect(np.array([0.1]))
+    optimizer.ask(1)
+    optimizer.expect(np.array([0.7]))
+    optimizer.ask(1)
+    assert incumbents[1] > incumbents[0] + 0.1
 
 
 def test_unbounded_counts_are_searched():
