@@ -8,7 +8,7 @@ import threading
 import time
 from numbers import Real
 
-# A fit that Python can not interrupt takes its worker process down this many seconds later.
+# Seconds after which a fit that an interrupt did not end is interrupted again, and its worker process ended.
 GRACE = 1.0
 # What timers can count.
 _MOST = 1e9
@@ -87,7 +87,7 @@ def run_interrupted(fit, seconds):
         spent = time.monotonic() - start
         if spent < seconds and callable(handler):  # somebody else's time is up first
             earlier = interval and spent + interval
-            signal.setitimer(signal.ITIMER_REAL, seconds - spent)
+            signal.setitimer(signal.ITIMER_REAL, seconds - spent, GRACE)
             handler(signum, frame)
         elif running:
             expired = True
@@ -98,7 +98,8 @@ def run_interrupted(fit, seconds):
     earlier, interval = signal.setitimer(signal.ITIMER_REAL, 0)
     try:
         try:
-            signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds))
+            # Again and again: what is raised in a destructor or a callback of C code gets lost.
+            signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), GRACE)
             number, fold, result, spent = fit.run()
         finally:
             running = False

@@ -340,6 +340,23 @@ def test_a_time_limit_that_no_fit_keeps_is_a_timeout_wherever_it_strikes(seconds
         search.fit(X, y)
 
 
+class Deaf(Faulty):
+    """Hears the second interrupt only."""
+
+    def fit(self, X, y):
+        try:
+            time.sleep(60)
+        except BaseException:
+            time.sleep(60)
+        raise RuntimeError("not interrupted")
+
+
+def test_an_interrupt_that_gets_lost_is_repeated():
+    search = BayesSearchCV(Deaf(), {"pid": [1]}, n_iter=1, cv=2, executor=Rounds(fit_timeout=0.2))
+    with pytest.raises(ValueError, match="the fit took longer"):
+        search.fit(X, y)
+
+
 class Unsendable(Unsent):
     """Has a warm start, and can not be sent anywhere once it is fitted."""
 
