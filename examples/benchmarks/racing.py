@@ -132,9 +132,9 @@ def compare(name, seed, n_folds, n_iter):
         task = make_task(name, seed, blind_start=True, n_folds=n_folds)
         curves["optuna-tpe"] = best_so_far(run("optuna-tpe", task, n_iter, seed).scores, n_iter)
     regrets = normalised_regret(curves, random.mean(axis=1))
-    share = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
+    shares = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
     replays = [outcome(s, policy(s)) for s in (full, random) for policy in (paused, forgiving)]
-    return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, share, replays
+    return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, shares, replays
 
 
 def main():
@@ -168,10 +168,10 @@ def main():
             if other in regret:
                 label = f"({key}) - ({other})"
                 print(f"  regret, {label:50s}{interval(regret[key] - regret[other])}")
-        shares, lost, worse = np.array([row[3] for row in rows], float).mean(axis=0).T
+        fits, lost, worse = np.array([row[3] for row in rows], float).mean(axis=0).T
         print("  replayed on full searches         fits  winner lost  to a worse one")
         labels = ("Bayes, ours", "Bayes, forgiving", "random, ours", "random, forgiving")
-        for label, *numbers in zip(labels, shares, lost, worse, strict=True):
+        for label, *numbers in zip(labels, fits, lost, worse, strict=True):
             print(f"    {label:30s}" + " {:6.2f} {:8.1%} {:12.1%}".format(*numbers))
 
 
