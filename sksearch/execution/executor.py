@@ -3,7 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 
-from sksearch.execution.interrupts import interrupts_wait
+from sksearch.execution.interrupts import interrupts_may_wait
 from sksearch.execution.workers import Workers
 
 
@@ -40,7 +40,7 @@ class Executor(ABC):
         def fits(drawn):
             try:
                 while len(drawn) < n_points:
-                    with lock, interrupts_wait():
+                    with lock, undisturbed:
                         if over or (trial := study.propose()) is None:
                             return
                         drawn.append(trial)
@@ -51,12 +51,12 @@ class Executor(ABC):
                 errors.append(error)
 
         try:
-            with Workers(**workers_options) as workers:
+            with interrupts_may_wait() as undisturbed, Workers(**workers_options) as workers:
                 cross_validation.prepare(workers)
                 while True:
                     drawn = []
                     for outcome in workers.run(fits(drawn)):
-                        with lock, interrupts_wait():
+                        with lock, undisturbed:
                             trial = study.receive(*outcome)
                             if at_once and trial is not None:
                                 study.report([trial])
@@ -65,7 +65,7 @@ class Executor(ABC):
                     if not drawn:
                         return
                     if not at_once:
-                        with interrupts_wait():
+                        with undisturbed:
                             study.report(drawn)
         finally:
             with lock:  # a proposal may still be in the making

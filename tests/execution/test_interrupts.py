@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
-from sksearch.execution.interrupts import interrupts_wait
+from sksearch.execution.interrupts import interrupts_may_wait
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -22,7 +22,7 @@ def interrupt():
 
 
 def interrupted(n_times, done):
-    with interrupts_wait():
+    with interrupts_may_wait() as undisturbed, undisturbed:
         for _ in range(n_times):
             interrupt()
         done.append(True)
@@ -41,7 +41,7 @@ def test_other_threads_are_let_alone():
     handlers = []
 
     def look():
-        with interrupts_wait():
+        with interrupts_may_wait() as undisturbed, undisturbed:
             handlers.append(signal.getsignal(signal.SIGINT))
 
     thread = threading.Thread(target=look)
