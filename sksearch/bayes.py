@@ -98,10 +98,10 @@ class BayesSearchCV(AdaptiveSearchCV):
         the last one ended or was killed, without repeating a finished candidate; in rounds, with the same
         result as if it had never stopped. Give `cv` a seed if it shuffles: other folds are another search.
     executor : {"rounds", "stream"}, Rounds or Stream, default="rounds"
-        How candidates are run, see :mod:`sksearch.execution`. Rounds propose as many candidates at once as
-        keep the workers busy, ``Rounds(n_points=8)`` eight; they are reproducible. In a stream no worker
-        waits for another, which pays where fits take unequal times; with several workers it is not
-        reproducible.
+        How candidates are run, see :mod:`sksearch.execution`. Rounds are reproducible: by default they
+        overlap as much as keeps the workers busy, those of ``Rounds(n_points=8)`` are of eight candidates
+        each. In a stream no worker waits for another, however unequal the times of fits; with several
+        workers it is not reproducible.
     n_initial_points : int or "auto", default="auto"
         Number of candidates before the model is used, `initial_params` included; "auto" is between 4
         and 10, growing with the number of dimensions.

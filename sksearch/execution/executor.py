@@ -6,12 +6,16 @@ from abc import ABC, abstractmethod
 from sksearch.execution.interrupts import interrupts_may_wait
 from sksearch.execution.workers import Workers
 
+# One fit ahead for each worker, whatever the user's `pre_dispatch`: none waits for the next proposal, and
+# proposals know as many results as they can.
+FITS_AHEAD = "2*n_jobs"
+
 
 class Executor(ABC):
     """Draws trials from a study as workers become free, and tells it what became of them.
 
-    The base class of :class:`Rounds` and :class:`Stream`, which differ in how many trials are drawn before
-    the study learns from them.
+    The base class of :class:`Rounds` and :class:`Stream`, which differ in what the study has learnt when it
+    proposes a trial.
     """
 
     @abstractmethod
@@ -30,22 +34,49 @@ class Executor(ABC):
             As in ``joblib.Parallel``.
         """
 
-    def _run(self, study, cross_validation, workers_options, n_points, at_once):
-        """Run trials, `n_points` between two looks at the results, or learn `at_once` from each."""
+    def _run(self, study, cross_validation, workers_options, n_points, n_learnt):
+        """Run trials, at most `n_points` of which the study has not learnt from when it proposes another.
+
+        It learns from `n_learnt` together, in the order of their proposal, as late as that lets it: what it
+        knows then does not depend on how long fits take. With 0 it learns from each as soon as it is there.
+        """
         # joblib draws fits in a thread of its own, while this one takes their outcomes.
         lock = threading.Lock()
         errors = []
         over = False
+        n_drawn = 0
+        ahead = []  # drawn, and not learnt from
 
-        def fits(drawn):
+        def learn():
+            """Learn from those whose turn it is; return whether they have results."""
+            due = ahead[:n_learnt]
+            if not due or any(trial.running for trial in due):
+                return False
+            del ahead[:n_learnt]
+            study.report(due)
+            return True
+
+        def draw():
+            nonlocal n_drawn
+            while not over:
+                if len(ahead) < n_points and (trial := study.propose()) is not None:
+                    n_drawn += 1
+                    if n_learnt:
+                        ahead.append(trial)
+                    elif not trial.running:  # the journal had its results
+                        study.report([trial])
+                    return trial
+                if not learn():
+                    break
+            return None
+
+        def fits():
             try:
-                while len(drawn) < n_points:
+                while True:
                     with lock, undisturbed:
-                        if over or (trial := study.propose()) is None:
-                            return
-                        drawn.append(trial)
-                        if at_once and not trial.running:  # the journal had its results
-                            study.report([trial])
+                        trial = draw()
+                    if trial is None:
+                        return
                     yield from cross_validation.fits(trial, study.n_iter)
             except Exception as error:  # would be lost in joblib's thread, and the search would hang
                 errors.append(error)
@@ -54,19 +85,16 @@ class Executor(ABC):
             with interrupts_may_wait() as undisturbed, Workers(**workers_options) as workers:
                 cross_validation.prepare(workers)
                 while True:
-                    drawn = []
-                    for outcome in workers.run(fits(drawn)):
+                    n_before = n_drawn
+                    for outcome in workers.run(fits()):
                         with lock, undisturbed:
                             trial = study.receive(*outcome)
-                            if at_once and trial is not None:
+                            if not n_learnt and trial is not None:
                                 study.report([trial])
                     if errors:
                         raise errors[0]
-                    if not drawn:
+                    if n_drawn == n_before:
                         return
-                    if not at_once:
-                        with undisturbed:
-                            study.report(drawn)
         finally:
             with lock:  # a proposal may still be in the making
                 over = True

@@ -4,20 +4,26 @@ from numbers import Integral
 
 from joblib import effective_n_jobs
 
-from sksearch.execution.executor import Executor
+from sksearch.execution.executor import FITS_AHEAD, Executor
+
+# Fits per worker that belong to candidates whose results a proposal can not count on: one that runs, one that
+# waits for the worker, and one that joblib has drawn from us and not yet sent.
+_UNKNOWN_FITS = 3
 
 
 class Rounds(Executor):
     """Run the trials of a search in rounds.
 
-    All results of a round are told to the optimizer in the order of proposal, so that a search is
-    reproducible with any number of workers.
+    Which results a proposal knows does not depend on how long fits take, and they are told to the optimizer
+    in the order of proposal: a search is reproducible with any number of workers.
 
     Parameters
     ----------
     n_points : int or "auto", default="auto"
-        Candidates per round. "auto" takes the fewest that keep the workers busy at least nine tenths of a
-        round of equal fits: one for a single worker, since every candidate should learn from all before it.
+        Candidates per round, which all end before the next are proposed. With "auto" rounds overlap, and
+        workers hardly wait: each proposal knows the results of all candidates but the last few, as many as
+        keep the workers busy. For a single worker that is rounds of one, since every candidate should learn
+        from all before it. Numbers of workers that differ give different searches.
     fit_timeout : float, default=None
         Seconds for one fit and its scoring. A candidate that takes longer in one fold is a row with status
         "timeout". Code that Python can not interrupt is ended with its worker process, which takes
@@ -45,23 +51,19 @@ class Rounds(Executor):
         )
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        n_points = self.n_points
+        n_points = n_learnt = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             if n_points == "auto":
                 n_fits = cross_validation.resource.n_fits_per_step
-                n_points = _fill_workers(effective_n_jobs(n_jobs), n_fits)
+                n_points, n_learnt = _overlap(effective_n_jobs(n_jobs), n_fits), 1
+                pre_dispatch = FITS_AHEAD
             options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
-            self._run(study, cross_validation, options, n_points, at_once=False)
+            self._run(study, cross_validation, options, n_points, n_learnt)
 
 
-def _fill_workers(n_workers, n_fits):
-    """Smallest number of candidates, of so many fits, that keep the workers busy nine tenths of the time."""
-    for n_points in range(1, n_workers):
-        fits = n_points * n_fits
-        steps = -(-fits // n_workers)
-        if fits >= 0.9 * steps * n_workers:
-            return n_points
-    return n_workers
+def _overlap(n_workers, n_fits):
+    """How many candidates, of so many fits, are under way when the first of them has to be known."""
+    return 1 if n_workers == 1 else 1 + -(-_UNKNOWN_FITS * n_workers // n_fits)

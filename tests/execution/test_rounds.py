@@ -1,18 +1,73 @@
+import os
+import time
+
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Trial
-from sksearch.execution.rounds import _fill_workers
+from sksearch.optimizers import BayesianOptimizer
+
+
+class Restless(ClassifierMixin, BaseEstimator):
+    """Takes another time whenever it is fitted."""
+
+    def __init__(self, a=0.5):
+        self.a = a
+
+    def fit(self, X, y):
+        time.sleep(0.03 * os.urandom(1)[0] / 255)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+    def score(self, X, y):
+        return -((self.a - 0.3) ** 2)
+
+
+def restless_search(n_jobs, executor="rounds"):
+    X, y = load_iris(return_X_y=True)
+    search = BayesSearchCV(
+        Restless(),
+        {"a": (0.0, 1.0)},
+        n_iter=12,
+        cv=3,
+        n_jobs=n_jobs,
+        random_state=0,
+        executor=executor,
+        refit=False,
+    )
+    return search.fit(X, y)
 
 
 @pytest.mark.parametrize(
-    ("n_workers", "n_splits", "n_points"), [(1, 5, 1), (2, 5, 2), (2, 2, 1), (4, 5, 3), (8, 3, 5), (16, 5, 3)]
+    ("executor", "n_jobs", "known"),
+    [
+        ("rounds", 1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        ("rounds", 2, [0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+        ("rounds", 3, [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        (Rounds(n_points=5), 2, [0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 10, 10]),
+    ],
 )
-def test_rounds_are_as_small_as_keeps_the_workers_busy(n_workers, n_splits, n_points):
-    assert _fill_workers(n_workers, n_splits) == n_points
+def test_what_a_proposal_knows_does_not_depend_on_how_long_fits_take(monkeypatch, executor, n_jobs, known):
+    seen = []
+    monkeypatch.setattr(
+        BayesianOptimizer,
+        "ask",
+        lambda self, n: seen.append(len(self.values)) or self.space.sample(n, self.rng),
+    )
+    restless_search(n_jobs, executor)
+    assert seen == known[1:]  # the first candidate is the estimator's own
+
+
+def test_rounds_that_overlap_are_reproducible():
+    one, two = (restless_search(n_jobs=2).cv_results_ for _ in range(2))
+    np.testing.assert_array_equal(one["param_a"], two["param_a"])
 
 
 @pytest.mark.parametrize("executor", ["rounds", Rounds(n_points=3)])
