@@ -6,10 +6,6 @@ from abc import ABC, abstractmethod
 from sksearch.execution.interrupts import interrupts_may_wait
 from sksearch.execution.workers import Workers
 
-# One fit ahead for each worker, whatever the user's `pre_dispatch`: none waits for the next proposal, and
-# proposals know as many results as they can.
-FITS_AHEAD = "2*n_jobs"
-
 
 class Executor(ABC):
     """Draws trials from a study as workers become free, and tells it what became of them.

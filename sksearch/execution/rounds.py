@@ -4,10 +4,10 @@ from numbers import Integral
 
 from joblib import effective_n_jobs
 
-from sksearch.execution.executor import FITS_AHEAD, Executor
+from sksearch.execution.executor import Executor
 
-# Fits per worker that belong to candidates whose results a proposal can not count on: one that runs, one that
-# waits for the worker, and one that joblib has drawn from us and not yet sent.
+# Fits per worker that belong to candidates whose results a proposal can not count on: with the default of
+# `pre_dispatch` one that runs, one that waits for the worker, and one that joblib has drawn but not sent yet.
 _UNKNOWN_FITS = 3
 
 
@@ -59,7 +59,6 @@ class Rounds(Executor):
             if n_points == "auto":
                 n_fits = cross_validation.resource.n_fits_per_step
                 n_points, n_learnt = _overlap(effective_n_jobs(n_jobs), n_fits), 1
-                pre_dispatch = FITS_AHEAD
             options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
             self._run(study, cross_validation, options, n_points, n_learnt)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sksearch.execution.executor import FITS_AHEAD, Executor
+from sksearch.execution.executor import Executor
 
 
 class Stream(Executor):
@@ -37,5 +37,7 @@ class Stream(Executor):
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
-            options = {"n_jobs": n_jobs, "pre_dispatch": FITS_AHEAD, "fit_timeout": self.fit_timeout}
+            # One fit ahead for each worker, whatever `pre_dispatch`: none waits for the next proposal, and
+            # proposals know as many results as they can.
+            options = {"n_jobs": n_jobs, "pre_dispatch": "2*n_jobs", "fit_timeout": self.fit_timeout}
             self._run(study, cross_validation, options | {"one_by_one": True}, np.inf, n_learnt=0)
