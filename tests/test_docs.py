@@ -20,7 +20,7 @@ from sksearch.search import AdaptiveSearchCV
 
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", *(f"docs/{name}.md" for name in ["genetic", "gradient", "objectives"])]
-PAGES += [f"docs/{name}.md" for name in ["resources", "spaces", "winners"]]
+PAGES += [f"docs/{name}.md" for name in ["resources", "running", "spaces", "winners"]]
 N_ITER = 4
 
 X, y = load_breast_cancer(return_X_y=True)
