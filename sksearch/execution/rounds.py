@@ -9,6 +9,8 @@ from sksearch.execution.executor import Executor
 # Fits per worker that belong to candidates whose results a proposal can not count on: with the default of
 # `pre_dispatch` one that runs, one that waits for the worker, and one that joblib has drawn but not sent yet.
 _UNKNOWN_FITS = 3
+# Rounds overlap as long as these candidates are no larger a part of all.
+_LARGEST_PART = 0.25
 
 
 class Rounds(Executor):
@@ -22,8 +24,9 @@ class Rounds(Executor):
     n_points : int or "auto", default="auto"
         Candidates per round, which all end before the next are proposed. With "auto" rounds overlap, and
         workers hardly wait: each proposal knows the results of all candidates but the last few, as many as
-        keep the workers busy. For a single worker that is rounds of one, since every candidate should learn
-        from all before it. Numbers of workers that differ give different searches.
+        keep the workers busy. Where these would be more than a quarter of all candidates, rounds are of the
+        fewest that keep the workers busy for nine tenths of a round of equal fits. A single worker has
+        rounds of one. Numbers of workers that differ give different searches.
     fit_timeout : float, default=None
         Seconds for one fit and its scoring. A candidate that takes longer in one fold is a row with status
         "timeout". Code that Python can not interrupt is ended with its worker process, which takes
@@ -58,11 +61,22 @@ class Rounds(Executor):
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             if n_points == "auto":
                 n_fits = cross_validation.resource.n_fits_per_step
-                n_points, n_learnt = _overlap(effective_n_jobs(n_jobs), n_fits), 1
+                n_points, n_learnt = _keep_busy(effective_n_jobs(n_jobs), n_fits, study.n_iter)
             options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
             self._run(study, cross_validation, options, n_points, n_learnt)
 
 
-def _overlap(n_workers, n_fits):
-    """How many candidates, of so many fits, are under way when the first of them has to be known."""
-    return 1 if n_workers == 1 else 1 + -(-_UNKNOWN_FITS * n_workers // n_fits)
+def _keep_busy(n_workers, n_fits, n_iter):
+    """How many candidates, of so many fits, are under way, and how many of them are learnt from together."""
+    if n_workers == 1:
+        return 1, 1
+    n_points = 1 + -(-_UNKNOWN_FITS * n_workers // n_fits)
+    if n_points <= _LARGEST_PART * n_iter:
+        return n_points, 1
+    for n_points in range(1, n_workers):
+        n_steps = -(-n_points * n_fits // n_workers)
+        if n_points * n_fits >= 0.9 * n_steps * n_workers:
+            break
+    else:
+        n_points = n_workers
+    return n_points, n_points

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Trial
+from sksearch.execution.rounds import _keep_busy
 from sksearch.optimizers import BayesianOptimizer
 
 
@@ -35,7 +36,7 @@ def restless_search(n_jobs, executor="rounds"):
     search = BayesSearchCV(
         Restless(),
         {"a": (0.0, 1.0)},
-        n_iter=12,
+        n_iter=16,
         cv=3,
         n_jobs=n_jobs,
         random_state=0,
@@ -48,10 +49,10 @@ def restless_search(n_jobs, executor="rounds"):
 @pytest.mark.parametrize(
     ("executor", "n_jobs", "known"),
     [
-        ("rounds", 1, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
-        ("rounds", 2, [0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
-        ("rounds", 3, [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]),
-        (Rounds(n_points=5), 2, [0, 0, 0, 0, 0, 5, 5, 5, 5, 5, 10, 10]),
+        ("rounds", 1, lambda number: number),
+        ("rounds", 2, lambda number: max(number - 2, 0)),
+        ("rounds", 3, lambda number: max(number - 3, 0)),
+        (Rounds(n_points=5), 2, lambda number: number - number % 5),
     ],
 )
 def test_what_a_proposal_knows_does_not_depend_on_how_long_fits_take(monkeypatch, executor, n_jobs, known):
@@ -62,7 +63,24 @@ def test_what_a_proposal_knows_does_not_depend_on_how_long_fits_take(monkeypatch
         lambda self, n: seen.append(len(self.values)) or self.space.sample(n, self.rng),
     )
     restless_search(n_jobs, executor)
-    assert seen == known[1:]  # the first candidate is the estimator's own
+    assert seen == [known(number) for number in range(1, 16)]  # the first is the estimator's own
+
+
+@pytest.mark.parametrize(
+    ("n_workers", "n_fits", "n_iter", "expected"),
+    [
+        (1, 5, 50, (1, 1)),
+        (2, 5, 50, (3, 1)),
+        (2, 5, 10, (2, 2)),
+        (2, 2, 10, (1, 1)),
+        (8, 3, 50, (9, 1)),
+        (16, 5, 50, (11, 1)),
+        (64, 5, 50, (12, 12)),
+        (64, 5, 500, (40, 1)),
+    ],
+)
+def test_short_searches_learn_rather_than_keep_every_worker_busy(n_workers, n_fits, n_iter, expected):
+    assert _keep_busy(n_workers, n_fits, n_iter) == expected
 
 
 def test_rounds_that_overlap_are_reproducible():
