@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import peers
+from joblib import parallel_config
 from objective import Trace
 from scipy import stats
 from sklearn.model_selection import RandomizedSearchCV
@@ -60,6 +61,12 @@ def bayes_rounds(task, n_iter, seed):
     from sksearch.execution import Rounds
 
     return _sksearch("BayesSearchCV", task, n_iter, seed, executor=Rounds(n_points=8))
+
+
+def bayes_workers(task, n_iter, seed):
+    """Ten workers, for whom up to six candidates of five folds are under way when one is proposed."""
+    with parallel_config(backend="threading"):
+        return _sksearch("BayesSearchCV", task, n_iter, seed, n_jobs=10)
 
 
 def genetic(task, n_iter, seed):
@@ -121,6 +128,7 @@ class Searcher:
 SEARCHERS = {
     "bayes": Searcher(bayes, ("sksearch",)),
     "bayes-rounds": Searcher(bayes_rounds, ("sksearch",)),
+    "bayes-workers": Searcher(bayes_workers, ("sksearch",)),
     "genetic": Searcher(genetic, ("sksearch",)),
     "random": Searcher(random_search, ("sklearn",)),
     "skopt": Searcher(peers.skopt_gp, ("skopt",)),
