@@ -90,6 +90,7 @@ class Study:
 
     def propose(self):
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
+        self.ran_out = False
         if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
             return None
         if (trial := self._contender() or self._new() or self._contender(last=True)) is None:
@@ -130,7 +131,6 @@ class Study:
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""
-        self.ran_out = False
         stalled = self._patience is not None and self._n_since_best >= self._patience
         if stalled or len(self._trials) >= self.n_iter:
             return None
@@ -217,6 +217,7 @@ class Study:
 
     def interrupt(self):
         """Keep what was finished when the user interrupts; return whether that is anything."""
+        self.ran_out = False
         reported = {trial.number for trial in self.finished}
         self.report([trial for trial in self._trials if trial.steps and trial.number not in reported])
         if not any(trial.complete for trial in self.finished):

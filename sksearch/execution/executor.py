@@ -46,26 +46,31 @@ class Executor(ABC):
         over = False
         n_drawn = 0
         ahead = []  # drawn, and not learnt from
+        in_vain = False  # a proposal was asked for, and nothing has been learnt since
 
         def learn():
             """Learn from those whose turn it is; return whether they have results."""
+            nonlocal in_vain
             due = ahead[:n_learnt]
             if not due or any(trial.running for trial in due):
                 return False
             del ahead[:n_learnt]
             study.report(due)
+            in_vain = False
             return True
 
         def draw():
-            nonlocal n_drawn
+            nonlocal n_drawn, in_vain
             while not over:
-                if len(ahead) < n_points and (trial := study.propose()) is not None:
-                    n_drawn += 1
-                    if n_learnt:
-                        ahead.append(trial)
-                    elif not trial.running:  # the journal had its results
-                        study.report([trial])
-                    return trial
+                if len(ahead) < n_points and not in_vain:
+                    if (trial := study.propose()) is not None:
+                        n_drawn += 1
+                        if n_learnt:
+                            ahead.append(trial)
+                        elif not trial.running:  # the journal had its results
+                            study.report([trial])
+                        return trial
+                    in_vain = n_learnt > 0
                 if not learn():
                     break
             return None

@@ -71,6 +71,22 @@ def test_rounds_that_overlap_are_reproducible():
 
 
 @pytest.mark.parametrize("executor", ["rounds", Rounds(n_points=3)])
+def test_an_optimizer_that_has_to_wait_is_asked_again_when_it_was_told_something(monkeypatch, executor):
+    ask_once, in_vain = BayesianOptimizer.ask, []
+
+    def ask(self, n):
+        if not self._pending:
+            return ask_once(self, n)
+        in_vain.append(len(self.values))  # may have drawn random numbers
+        return []
+
+    monkeypatch.setattr(BayesianOptimizer, "ask", ask)
+    search = restless_search(2, executor)
+    assert len(search.cv_results_["params"]) == 12
+    assert in_vain == list(range(11))
+
+
+@pytest.mark.parametrize("executor", ["rounds", Rounds(n_points=3)])
 def test_workers_do_not_change_the_results_of_equal_rounds(executor):
     X, y = load_iris(return_X_y=True)
     if executor == "rounds":
