@@ -34,8 +34,8 @@ class Executor(ABC):
             As in ``joblib.Parallel``.
         """
 
-    def _run(self, study, cross_validation, workers_options, n_points, n_learnt):
-        """Run trials, at most `n_points` of which the study has not learnt from when it proposes another.
+    def _run(self, study, cross_validation, workers_options, enough, n_learnt):
+        """Run trials, as many ahead of what the study has learnt from as are `enough(ahead)`.
 
         It learns from `n_learnt` together, in the order of their proposal, as late as that lets it: what it
         knows then does not depend on how long fits take. With 0 it learns from each as soon as it is there.
@@ -62,7 +62,7 @@ class Executor(ABC):
         def draw():
             nonlocal n_drawn, in_vain
             while not over:
-                if len(ahead) < n_points and not in_vain:
+                if not (in_vain or enough(ahead)):
                     if (trial := study.propose()) is not None:
                         n_drawn += 1
                         if n_learnt:

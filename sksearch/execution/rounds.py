@@ -51,19 +51,22 @@ class Rounds(Executor):
         )
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        n_points = n_learnt = self.n_points
+        n_points = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
+            n_workers = effective_n_jobs(n_jobs)
+            n_unknown = _UNKNOWN_FITS * n_workers if n_workers > 1 else 0
+
+            def enough(ahead):
+                if n_points != "auto":
+                    return len(ahead) >= n_points
+                # The first of them is the next to learn from; the others keep the workers busy meanwhile.
+                return bool(ahead) and sum(trial.n_fits for trial in ahead[1:]) >= n_unknown
+
+            n_learnt = n_points
             if n_points == "auto":
-                n_fits = cross_validation.resource.n_fits_per_step
-                n_points, n_learnt = _overlap(effective_n_jobs(n_jobs), n_fits), 1
-                pre_dispatch = FITS_AHEAD
+                n_learnt, pre_dispatch = 1, FITS_AHEAD
             options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
-            self._run(study, cross_validation, options, n_points, n_learnt)
-
-
-def _overlap(n_workers, n_fits):
-    """How many candidates, of so many fits, are under way when the first of them has to be known."""
-    return 1 if n_workers == 1 else 1 + -(-_UNKNOWN_FITS * n_workers // n_fits)
+            self._run(study, cross_validation, options, enough, n_learnt)

@@ -1,7 +1,5 @@
 """A stream: no worker waits for a round to end."""
 
-import numpy as np
-
 from sksearch.execution.executor import FITS_AHEAD, Executor
 
 
@@ -38,4 +36,6 @@ class Stream(Executor):
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             options = {"n_jobs": n_jobs, "pre_dispatch": FITS_AHEAD, "fit_timeout": self.fit_timeout}
-            self._run(study, cross_validation, options | {"one_by_one": True}, np.inf, n_learnt=0)
+            self._run(
+                study, cross_validation, options | {"one_by_one": True}, lambda ahead: False, n_learnt=0
+            )

@@ -45,6 +45,8 @@ class Trial:
         Whether a fit took longer than allowed.
     running : bool
         Whether a step was proposed that is not finished.
+    n_fits : int
+        Fits of the step that was proposed last.
     """
 
     number: int
@@ -56,6 +58,7 @@ class Trial:
     wall_time: float = 0.0
     timed_out: bool = False
     running: bool = False
+    n_fits: int = 0
     _results: dict = field(default_factory=dict)
     _lost: dict | None = None
 

@@ -101,11 +101,18 @@ class Workers:
         drawing = threading.Lock()  # joblib draws in a thread of its own
         while True:
             given_up = threading.Event()
+            outcomes = self._pool(self._tasks(fits, running, drawing, given_up))
             try:
-                for outcome in self._pool(self._tasks(fits, running, drawing, given_up)):
+                for outcome in outcomes:
                     del running[outcome[:2]]
                     yield outcome
                 return
+            except GeneratorExit:
+                # An error or Ctrl-C where outcomes are taken. Closed, joblib warns of fits that are not used.
+                if not isinstance(outcomes, list):
+                    with contextlib.suppress(KeyboardInterrupt):
+                        outcomes.throw(KeyboardInterrupt)
+                raise
             except lost_worker_errors():
                 with drawing:  # what is being drawn still counts, and is the last
                     given_up.set()
