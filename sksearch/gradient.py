@@ -64,8 +64,9 @@ class GradientSearchCV(AdaptiveSearchCV):
     cv : int, cross-validation generator or iterable, default=None
         As in ``GridSearchCV``. Folds are drawn once, and shared by all candidates.
     verbose : int, default=0
-        1 prints a line whenever results were learnt from: how many candidates have ended, the last score and the best. Larger values
-        also print one per fit, as in ``GridSearchCV``.
+        1 prints a line whenever there are new results, in a stream and in rounds that overlap for every
+        candidate: how many have ended, the last score and the best. Larger values also print one per fit,
+        as in ``GridSearchCV``.
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``, for ``Rounds(n_points=...)``; others send each worker one fit ahead.
     random_state : int, RandomState instance or None, default=None
