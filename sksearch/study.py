@@ -90,11 +90,12 @@ class Study:
 
     def propose(self):
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
+        self.ran_out = False
         if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
             return None
         if (trial := self._contender() or self._new() or self._contender(last=True)) is None:
             return None
-        trial.running = True
+        trial.running, trial.n_fits = True, len(self._resource.folds(trial))
         self._waiting.pop(trial.number, None)
         if self._journal is not None:
             self._recall(trial)
@@ -130,7 +131,6 @@ class Study:
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""
-        self.ran_out = False
         stalled = self._patience is not None and self._n_since_best >= self._patience
         if stalled or len(self._trials) >= self.n_iter:
             return None
@@ -143,12 +143,15 @@ class Study:
             # For now: what is pending may give the optimizer ideas.
             self.ran_out = not self.optimizer.finished
             return None
-        self._trials.append(Trial(len(self._trials), params, point, self._resource.n_steps))
-        return self._trials[-1]
+        trial = Trial(len(self._trials), params, point)
+        trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
+        self._trials.append(trial)
+        return trial
 
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""
         if self._journal.recall(trial):
+            trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
             return
         # Where trials up to this one are recorded but were not proposed, the search takes another course than
         # the one recorded (a stream, other workers, another seed): what was evaluated then is not lost, it
@@ -160,7 +163,7 @@ class Study:
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
         trial = self._trials[number]
-        if not trial.add(fold, result, seconds, len(self._resource.folds(trial))):
+        if not trial.add(fold, result, seconds, trial.n_fits):
             return None
         if self._journal is not None:
             self._journal.record(trial)
@@ -217,6 +220,7 @@ class Study:
 
     def interrupt(self):
         """Keep what was finished when the user interrupts; return whether that is anything."""
+        self.ran_out = False
         reported = {trial.number for trial in self.finished}
         self.report([trial for trial in self._trials if trial.steps and trial.number not in reported])
         if not any(trial.complete for trial in self.finished):

@@ -40,6 +40,7 @@ from threadpoolctl import threadpool_info
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds
+from sksearch.optimizers import BayesianOptimizer
 from sksearch.space import ColumnMask, Subset
 
 X, y = load_iris(return_X_y=True)
@@ -125,6 +126,15 @@ def test_timeout_within_a_round_leaves_the_rest_of_the_round_out():
     search = search_over(
         Sleeper(), {"value": (0.0, 1.0)}, n_iter=1000, timeout=0.4, executor=Rounds(n_points=500)
     ).fit(X, y)
+    assert 1 <= len(search.cv_results_["params"]) < 100
+
+
+def test_a_timeout_while_the_optimizer_waits_for_results_does_not_blame_the_space(monkeypatch):
+    ask = BayesianOptimizer.ask
+    monkeypatch.setattr(BayesianOptimizer, "ask", lambda self, n: [] if self._pending else ask(self, n))
+    with parallel_config(backend="threading"), warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=1000, timeout=0.4, n_jobs=2).fit(X, y)
     assert 1 <= len(search.cv_results_["params"]) < 100
 
 

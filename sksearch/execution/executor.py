@@ -30,8 +30,8 @@ class Executor(ABC):
             As in ``joblib.Parallel``.
         """
 
-    def _run(self, study, cross_validation, workers_options, n_points, n_learnt):
-        """Run trials, at most `n_points` of which the study has not learnt from when it proposes another.
+    def _run(self, study, cross_validation, workers_options, enough, n_learnt):
+        """Run trials, as many ahead of what the study has learnt from as are `enough(ahead)`.
 
         It learns from `n_learnt` together, in the order of their proposal, as late as that lets it: what it
         knows then does not depend on how long fits take. With 0 it learns from each as soon as it is there.
@@ -42,26 +42,31 @@ class Executor(ABC):
         over = False
         n_drawn = 0
         ahead = []  # drawn, and not learnt from
+        in_vain = False  # a proposal was asked for, and nothing has been learnt since
 
         def learn():
             """Learn from those whose turn it is; return whether they have results."""
+            nonlocal in_vain
             due = ahead[:n_learnt]
             if not due or any(trial.running for trial in due):
                 return False
             del ahead[:n_learnt]
             study.report(due)
+            in_vain = False
             return True
 
         def draw():
-            nonlocal n_drawn
+            nonlocal n_drawn, in_vain
             while not over:
-                if len(ahead) < n_points and (trial := study.propose()) is not None:
-                    n_drawn += 1
-                    if n_learnt:
-                        ahead.append(trial)
-                    elif not trial.running:  # the journal had its results
-                        study.report([trial])
-                    return trial
+                if not (in_vain or enough(ahead)):
+                    if (trial := study.propose()) is not None:
+                        n_drawn += 1
+                        if n_learnt:
+                            ahead.append(trial)
+                        elif not trial.running:  # the journal had its results
+                            study.report([trial])
+                        return trial
+                    in_vain = n_learnt > 0
                 if not learn():
                     break
             return None

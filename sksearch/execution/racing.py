@@ -7,6 +7,8 @@ trial that was run to its end. With folds, trials are paused, and go on in the o
 when it is not among the best that got as far.
 """
 
+from collections import Counter
+
 import numpy as np
 from scipy.special import digamma, polygamma, stdtr
 
@@ -162,7 +164,7 @@ def twins(scores):
     complete = scores[n_known == n_folds]
     agrees = ((scores[:, None] == complete) | np.isnan(scores)[:, None]).all(axis=2).any(axis=1)
     n_pairs = len(complete) * (len(complete) - 1) / 2
-    n_twins = _n_pairs(np.unique(complete, axis=0, return_counts=True)[1])
+    n_twins = _n_pairs(np.array([*Counter(row.tobytes() for row in complete).values()]))
     accidents = _n_pairs(_equal_in_columns(complete)) - n_folds * n_twins
     accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
     share = (n_twins + _SHARE_OF_TWINS) / (n_pairs + 1.0)

@@ -51,6 +51,10 @@ class AllAtOnce:
         """Fits of a complete trial."""
         return self.n_splits * self.n_steps
 
+    def n_steps_of(self, trial, compared):
+        """Steps of a trial that is new or was recalled; `compared` says whether another one is complete."""
+        return self.n_steps
+
     def folds(self, trial):
         """Folds that the next step of a trial runs, numbered from 0."""
         return range(self.n_splits)
@@ -114,12 +118,19 @@ class Folds(AllAtOnce):
     def n_fits(self):
         return self.n_splits
 
+    def n_steps_of(self, trial, compared):
+        if trial.steps:  # recalled from a journal, perhaps of a search with other workers
+            return len(trial.steps) + self.n_splits - len(trial.folds)
+        # While there is none to compare them with, all are run to their end. Fold by fold the first would
+        # take long to get there, and as many as keep the workers busy would be begun meanwhile.
+        return self.n_steps if compared else 1
+
     def folds(self, trial):
         # Of a trial that was recalled from a journal the folds that were run may be any.
         order = ((trial.number + i) % self.n_splits for i in range(self.n_splits))
         known = set().union(*trial.steps)
         left = [fold for fold in order if fold not in known]
-        return left[: len(left) + self.amounts[len(trial.steps)] - self.n_splits]
+        return left[: len(left) + self.amounts[len(trial.steps) - trial.n_steps] - self.n_splits]
 
     def finished(self, trial):
         return trial.folds

@@ -54,29 +54,34 @@ class Rounds(Executor):
         )
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
-        n_points = n_learnt = self.n_points
+        n_points = self.n_points
         if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:
             if n_points == "auto":
                 n_fits = cross_validation.resource.n_fits_per_step
-                n_points, n_learnt = _keep_busy(effective_n_jobs(n_jobs), n_fits, study.n_iter)
+                enough, n_learnt = _keep_busy(effective_n_jobs(n_jobs), n_fits, study.n_iter)
+            else:
+                enough, n_learnt = _at_least(n_points), n_points
             options = {"n_jobs": n_jobs, "pre_dispatch": pre_dispatch, "fit_timeout": self.fit_timeout}
-            self._run(study, cross_validation, options, n_points, n_learnt)
+            self._run(study, cross_validation, options, enough, n_learnt)
 
 
 def _keep_busy(n_workers, n_fits, n_iter):
-    """How many candidates, of so many fits, are under way, and how many of them are learnt from together."""
-    if n_workers == 1:
-        return 1, 1
-    n_points = 1 + -(-_UNKNOWN_FITS * n_workers // n_fits)
-    if n_points <= _LARGEST_PART * n_iter:
-        return n_points, 1
+    """Say when enough candidates, of so many fits, are under way, and how many of them end together."""
+    n_unknown = _UNKNOWN_FITS * n_workers if n_workers > 1 else 0
+    if n_unknown / n_fits <= _LARGEST_PART * n_iter:
+        # The first of them is the next to learn from; the others keep the workers busy meanwhile.
+        return (lambda ahead: bool(ahead) and sum(trial.n_fits for trial in ahead[1:]) >= n_unknown), 1
     for n_points in range(1, n_workers):
         n_steps = -(-n_points * n_fits // n_workers)
         if n_points * n_fits >= 0.9 * n_steps * n_workers:
             break
     else:
         n_points = n_workers
-    return n_points, n_points
+    return _at_least(n_points), n_points
+
+
+def _at_least(n_points):
+    return lambda ahead: len(ahead) >= n_points

@@ -1,7 +1,5 @@
 """A stream: no worker waits for a round to end."""
 
-import numpy as np
-
 from sksearch.execution.executor import Executor
 
 
@@ -40,4 +38,6 @@ class Stream(Executor):
             # One fit ahead for each worker, whatever `pre_dispatch`: none waits for the next proposal, and
             # proposals know as many results as they can.
             options = {"n_jobs": n_jobs, "pre_dispatch": "2*n_jobs", "fit_timeout": self.fit_timeout}
-            self._run(study, cross_validation, options | {"one_by_one": True}, np.inf, n_learnt=0)
+            self._run(
+                study, cross_validation, options | {"one_by_one": True}, lambda ahead: False, n_learnt=0
+            )

@@ -45,6 +45,8 @@ class Trial:
         Whether a fit took longer than allowed.
     running : bool
         Whether a step was proposed that is not finished.
+    n_fits : int
+        Fits of the step that was proposed last.
     """
 
     number: int
@@ -56,18 +58,25 @@ class Trial:
     wall_time: float = 0.0
     timed_out: bool = False
     running: bool = False
+    n_fits: int = 0
     _results: dict = field(default_factory=dict)
+    _lost: dict | None = None
 
     def add(self, fold, result, seconds, n_folds):
         """Take the result of one fold; return whether that was the last of the step's `n_folds`."""
         self.timed_out |= result.pop("timed_out", False)
+        if result.pop("given_up", False):
+            self._lost = result
         if "estimator" in result:
             self.models[fold] = result.pop("estimator")
         self._results[fold] = result
         self.wall_time += seconds
         if len(self._results) < n_folds:
             return False
-        self.finish_step(dict(sorted(self._results.items())))
+        results = dict(sorted(self._results.items()))
+        if self._lost is not None:  # which of its other fits had ended by then is chance
+            results = {f: self._lost | {"n_test_samples": r["n_test_samples"]} for f, r in results.items()}
+        self.finish_step(results)
         return True
 
     def finish_step(self, results):

@@ -26,7 +26,7 @@ class Workers:
 
     When a worker dies (killed for its memory, a crash in C code, ``os._exit``), nobody knows which of the
     fits that were running did it. Each of them is run again, alone: the one that kills its worker again is
-    given up, with the rest of its trial, and the others go on.
+    given up, with the rest of its trial, and the others go on. Nothing of that trial is run afterwards.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Workers:
         self._fit_timeout = fit_timeout
         self._shared = []
         self._one_by_one = one_by_one
-        self._dead = set()
+        self._dead = {}
 
     def __enter__(self):
         self._pool = self._start()
@@ -101,11 +101,18 @@ class Workers:
         drawing = threading.Lock()  # joblib draws in a thread of its own
         while True:
             given_up = threading.Event()
+            outcomes = self._pool(self._tasks(fits, running, drawing, given_up))
             try:
-                for outcome in self._pool(self._tasks(fits, running, drawing, given_up)):
+                for outcome in outcomes:
                     del running[outcome[:2]]
                     yield outcome
                 return
+            except GeneratorExit:
+                # An error or Ctrl-C where outcomes are taken. Closed, joblib warns of fits that are not used.
+                if not isinstance(outcomes, list):
+                    with contextlib.suppress(KeyboardInterrupt):
+                        outcomes.throw(KeyboardInterrupt)
+                raise
             except lost_worker_errors():
                 with drawing:  # what is being drawn still counts, and is the last
                     given_up.set()
@@ -114,7 +121,7 @@ class Workers:
                 with contextlib.suppress(*lost_worker_errors()):
                     self._pool.__exit__(None, None, None)
             for fit in suspects:
-                yield self._run_alone(fit)
+                yield self._give_up(fit) if fit.number in self._dead else self._run_alone(fit)
             self._pool = self._start()
 
     def _tasks(self, fits, running, drawing, given_up):
@@ -124,34 +131,33 @@ class Workers:
                 if fit is None:
                     return
                 running[fit.number, fit.fold] = fit
-            yield self._task(fit)
+            if fit.number in self._dead:
+                yield delayed(_as_it_is)(self._give_up(fit))
+            else:
+                yield self._task(fit)
 
     def _task(self, fit, report=os.devnull):
         return delayed(_limited)(self._fit_timeout, _this_process(), report, fit, **fit.shared)
 
     def _run_alone(self, fit):
         start = time.perf_counter()
-        late, why = False, "a crash, or the system ended it for its memory."
-        if fit.number not in self._dead:
-            with tempfile.TemporaryDirectory() as folder:
-                report = Path(folder, "report")
-                report.touch()
-                try:
-                    # Two workers for one fit: with one, joblib would run it, and die with it, right here.
-                    alone = Parallel(
-                        n_jobs=2, pre_dispatch=1, batch_size=1, backend=backend_for(self._shared)
-                    )
-                    return alone([self._task(fit, str(report))])[0]
-                except lost_worker_errors() as error:
-                    self._dead.add(fit.number)
-                    if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
-                        why = f"it could not read what it was sent, {lines[-1]}"
-                words = report.read_text()
-                late = self._fit_timeout is not None and (
-                    # A worker on another machine can not write here: the time has to do.
-                    words != BEGUN if words else time.perf_counter() - start >= self._fit_timeout
-                )
+        why = "a crash, or the system ended it for its memory."
+        with tempfile.TemporaryDirectory() as folder:
+            report = Path(folder, "report")
+            report.touch()
+            try:
+                # Two workers for one fit: with one, joblib would run it, and die with it, right here.
+                alone = Parallel(n_jobs=2, pre_dispatch=1, batch_size=1, backend=backend_for(self._shared))
+                return alone([self._task(fit, str(report))])[0]
+            except lost_worker_errors() as error:
+                if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
+                    why = f"it could not read what it was sent, {lines[-1]}"
+            words = report.read_text()
         seconds = time.perf_counter() - start
+        late = self._fit_timeout is not None and (
+            # A worker on another machine can not write here: the time has to do.
+            words != BEGUN if words else seconds >= self._fit_timeout
+        )
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
             if late
@@ -159,7 +165,12 @@ class Workers:
         )
         if fit.raises:
             raise RuntimeError(reason)
-        return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late}, seconds
+        self._dead[fit.number] = reason, late
+        return self._give_up(fit, seconds)
+
+    def _give_up(self, fit, seconds=0.0):
+        reason, late = self._dead[fit.number]
+        return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late, "given_up": True}, seconds
 
 
 def _this_process():
@@ -217,6 +228,10 @@ def _limited(seconds, search_process, report, fit, **shared):
     if elsewhere and "estimator" in result and not _travels(result["estimator"]):
         del result["estimator"]
     return number, fold, result, spent
+
+
+def _as_it_is(outcome):
+    return outcome
 
 
 def _travels(value):

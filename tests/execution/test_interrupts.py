@@ -7,11 +7,13 @@ import threading
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.datasets import load_iris
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
 from sksearch.execution.interrupts import interrupts_may_wait
+from sksearch.study import Study
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
@@ -69,3 +71,21 @@ def test_ctrl_c_while_the_optimizer_is_told_keeps_what_was_finished(monkeypatch,
         search.fit(X, y)
     assert 5 < len(search.cv_results_["params"]) < 50
     assert len(search.optimizer_.points) == len(search.optimizer_.values)
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_ctrl_c_with_fits_under_way_says_nothing_of_unused_results(monkeypatch, executor):
+    receive, received = Study.receive, []
+
+    def interrupting(self, *outcome):
+        received.append(True)
+        if len(received) == 20:
+            interrupt()
+        return receive(self, *outcome)
+
+    monkeypatch.setattr(Study, "receive", interrupting)
+    search = BayesSearchCV(SVC(), {"C": (1e-3, 1e3, "log-uniform")}, n_iter=50, cv=3, n_jobs=2)
+    search.set_params(executor=executor, random_state=0)
+    with parallel_config(backend="threading"), pytest.warns(UserWarning, match="interrupted") as warned:
+        search.fit(X, y)
+    assert len(warned) == 1

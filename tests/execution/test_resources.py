@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.ensemble import (
@@ -97,16 +98,40 @@ def test_a_search_is_not_led_to_what_is_good_on_one_fold(seed):
     assert np.median(later) < 0.1
 
 
-def test_a_candidate_recalled_from_a_journal_runs_the_folds_that_are_left():
+@pytest.mark.parametrize("compared", [True, False])
+def test_a_candidate_recalled_from_a_journal_runs_the_folds_that_are_left(compared):
     resource = Folds(5, 1)
-    trial = Trial(number=3, params={}, point=np.zeros(1), n_steps=resource.n_steps)
+    trial = Trial(number=3, params={}, point=np.zeros(1))
+    trial.n_steps = resource.n_steps_of(trial, compared)
     trial.finish_step({0: {}})  # recorded for a trial of another number
+    trial.n_steps = resource.n_steps_of(trial, compared)
     run = []
     while not trial.complete:
         (fold,) = resource.folds(trial)
         trial.finish_step({fold: {}})
         run.append(fold)
     assert run == [3, 4, 1, 2]
+
+
+def test_a_candidate_recalled_with_all_folds_is_complete():
+    resource = Folds(5, 1)
+    trial = Trial(number=3, params={}, point=np.zeros(1), n_steps=resource.n_steps)
+    trial.finish_step({fold: {} for fold in range(5)})  # recorded when there was none to compare it with
+    trial.n_steps = resource.n_steps_of(trial, True)
+    assert trial.complete
+
+
+def test_many_workers_do_not_begin_many_candidates_before_there_is_one_to_compare_them_with(tmp_path):
+    journal = tmp_path / "journal"
+    with parallel_config(backend="threading"):
+        search_shifted(n_jobs=8, journal=journal)
+    begun = {}
+    for line in journal.read_text().splitlines()[1:]:
+        trial = json.loads(line)
+        begun[trial["number"]] = begun.get(trial["number"], 0) + len(trial["folds"])
+        if begun[trial["number"]] == 5:
+            break
+    assert len(begun) < 8
 
 
 def test_folds_may_be_masks():

@@ -80,12 +80,32 @@ def test_what_a_proposal_knows_does_not_depend_on_how_long_fits_take(monkeypatch
     ],
 )
 def test_short_searches_learn_rather_than_keep_every_worker_busy(n_workers, n_fits, n_iter, expected):
-    assert _keep_busy(n_workers, n_fits, n_iter) == expected
+    enough, n_learnt = _keep_busy(n_workers, n_fits, n_iter)
+    under_way = []
+    while not enough(under_way):
+        under_way.append(Trial(len(under_way), {}, np.zeros(1), n_fits=n_fits))
+    assert (len(under_way), n_learnt) == expected
 
 
 def test_rounds_that_overlap_are_reproducible():
     one, two = (restless_search(n_jobs=2).cv_results_ for _ in range(2))
     np.testing.assert_array_equal(one["param_a"], two["param_a"])
+
+
+@pytest.mark.parametrize("executor", ["rounds", Rounds(n_points=3)])
+def test_an_optimizer_that_has_to_wait_is_asked_again_when_it_was_told_something(monkeypatch, executor):
+    ask_once, in_vain = BayesianOptimizer.ask, []
+
+    def ask(self, n):
+        if not self._pending:
+            return ask_once(self, n)
+        in_vain.append(len(self.values))  # may have drawn random numbers
+        return []
+
+    monkeypatch.setattr(BayesianOptimizer, "ask", ask)
+    search = restless_search(2, executor)
+    assert len(search.cv_results_["params"]) == 16
+    assert in_vain == list(range(15))
 
 
 @pytest.mark.parametrize("executor", ["rounds", Rounds(n_points=3)])

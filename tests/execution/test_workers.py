@@ -78,6 +78,27 @@ def test_workers_that_die_are_rows_and_every_other_candidate_is_evaluated(execut
     assert search.best_params_ == {"fault": "none"}
 
 
+class DiesOfItsFirstFold(Faulty):
+    """Its worker dies when another fold is finished."""
+
+    def fit(self, X, y):
+        if self.fault == "exit" and len(X) == 100:
+            time.sleep(0.3)
+            os._exit(3)
+        self.classes_ = np.unique(y)
+        return self
+
+
+def test_a_candidate_whose_worker_died_has_no_scores_whatever_was_finished_by_then():
+    rows = np.arange(len(X))
+    folds = [(rows[50:], rows[:50]), *[(rows[:50], rows[50:])] * 5]
+    search = BayesSearchCV(DiesOfItsFirstFold(), {"fault": ["none", "exit"]}, cv=folds, n_jobs=2, refit=False)
+    results = search.fit(X, y).cv_results_
+    scores = np.array([results[f"split{fold}_test_score"] for fold in range(6)])
+    assert np.isfinite(scores[:, 0]).all()
+    assert np.isnan(scores[:, 1]).all()
+
+
 @pytest.fixture
 def memory_guard():
     """As the system does when its memory runs out: kills the process that takes most of it."""
