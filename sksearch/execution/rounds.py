@@ -71,7 +71,7 @@ class Rounds(Executor):
 def _keep_busy(n_workers, n_fits, n_iter):
     """Say when enough candidates, of so many fits, are under way, and how many of them end together."""
     n_unknown = _UNKNOWN_FITS * n_workers if n_workers > 1 else 0
-    if n_unknown / n_fits <= _LARGEST_PART * n_iter:
+    if -(-n_unknown // n_fits) <= _LARGEST_PART * n_iter:
         # The first of them is the next to learn from; the others keep the workers busy meanwhile.
         return (lambda ahead: bool(ahead) and sum(trial.n_fits for trial in ahead[1:]) >= n_unknown), 1
     for n_points in range(1, n_workers):

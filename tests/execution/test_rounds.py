@@ -71,7 +71,8 @@ def test_what_a_proposal_knows_does_not_depend_on_how_long_fits_take(monkeypatch
     [
         (1, 5, 50, (1, 1)),
         (2, 5, 50, (3, 1)),
-        (2, 5, 10, (2, 2)),
+        (2, 5, 10, (3, 1)),
+        (2, 5, 6, (2, 2)),
         (2, 2, 10, (1, 1)),
         (8, 3, 50, (9, 1)),
         (16, 5, 50, (11, 1)),
