@@ -87,6 +87,7 @@ class Study:
         # Of trials that wait for more, and of the complete ones they are compared with.
         self._waiting = {}
         self._rows = {}
+        self._foreseen = None
 
     def propose(self):
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
@@ -114,20 +115,24 @@ class Study:
             return None
         if not np.isfinite(self._best):  # nothing to compare with
             return waiting[0]
-        rows = self._table()
+        rows, forecast = self._foresee()
         waits = np.array([number in self._waiting for number in self._rows])
-        chances = self._resource.chances(rows, self._best)
+        chances = self._resource.chances(rows, forecast, self._best)
         hopeless = dict(zip(self._rows, self._resource.hopeless(rows, chances), strict=True))
         for trial in waiting:
             if hopeless[trial.number]:
                 trial.models.clear()  # of all that were ever dropped, they could fill the memory
-        free = self._resource.free(rows, chances, waits, last)
+        free = self._resource.free(rows, forecast, chances, waits, last)
         chances = dict(zip(self._rows, np.where(free, chances, -1.0), strict=True))
         first = max(waiting, key=lambda trial: chances[trial.number])
         return first if chances[first.number] >= 0 else None
 
-    def _table(self):
-        return np.array(list(self._rows.values()))
+    def _foresee(self):
+        """Rows of the trials that were begun, and what is expected of them: the same until a report."""
+        if self._foreseen is None:
+            rows = np.array(list(self._rows.values()))
+            self._foreseen = rows, self._resource.forecast(rows)
+        return self._foreseen
 
     def _new(self):
         """Begin a new trial, None where none is left to begin."""
@@ -171,6 +176,7 @@ class Study:
 
     def report(self, trials):
         """Learn from trials whose step is finished."""
+        self._foreseen = None
         ended, values = [], []
         for trial in trials:
             value = self._value_of(trial)
@@ -213,7 +219,7 @@ class Study:
     def _tell_forecasts(self):
         """Tell the optimizer what is expected of the trials that wait, and how uncertain it is."""
         if self._waiting and np.isfinite(self._best):
-            mean, variance, _ = self._resource.forecast(self._table())
+            _, (mean, variance, _) = self._foresee()
             rows = [i for i, number in enumerate(self._rows) if number in self._waiting]
             points = [self._waiting[number].point for number in self._rows if number in self._waiting]
             self.optimizer.tell(points, mean[rows], variance[rows])

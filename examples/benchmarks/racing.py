@@ -75,8 +75,9 @@ def paused(scores):
         waiting = n_known[rows] < n_folds
         if not waiting.any() or not np.isfinite(best):
             return rows[waiting][0] if waiting.any() else None
-        chances = resource.chances(known[rows], best)
-        free = waiting & resource.free(known[rows], chances, waiting, last)
+        forecast = resource.forecast(known[rows])
+        chances = resource.chances(known[rows], forecast, best)
+        free = waiting & resource.free(known[rows], forecast, chances, waiting, last)
         return rows[np.where(free, chances, -1.0).argmax()] if free.any() else None
 
     while True:

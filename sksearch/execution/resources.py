@@ -75,21 +75,23 @@ class AllAtOnce:
         """Folds of which a trial's results are those that count in the end."""
         return range(self.n_splits if trial.complete else 0)
 
-    def chances(self, rows, best):
-        """Probability of each trial, by its row, to beat the best complete one."""
-        return racing.chances(*self.forecast(rows), best)
+    def chances(self, rows, forecast, best):
+        """Probability of each trial, by its row and what is expected of it, to beat the best complete one."""
+        return racing.chances(*forecast, best)
 
     def hopeless(self, rows, chances):
         """Say which trials will never go on, as far as one can know."""
         return np.full(len(rows), False)
 
-    def free(self, rows, chances, waiting, last):
+    def free(self, rows, forecast, chances, waiting, last):
         """Say which trials may go on now: those that wait do so in the order of their chances.
 
         Parameters
         ----------
         rows : ndarray of shape (n, n_columns)
             Of all trials that were begun.
+        forecast : tuple of ndarray of shape (n,)
+            What is expected of each.
         chances : ndarray of shape (n,)
         waiting : ndarray of bool, shape (n,)
             Whether a trial waits; the others run their next step, or have run all.
@@ -144,11 +146,11 @@ class Folds(AllAtOnce):
 
     forecast = staticmethod(racing.forecast_from_folds)
 
-    def chances(self, rows, best):
-        return super().chances(rows, best) * (1.0 - racing.twins(rows))
+    def chances(self, rows, forecast, best):
+        return super().chances(rows, forecast, best) * (1.0 - racing.twins(rows))
 
-    def free(self, rows, chances, waiting, last):
-        return racing.worth_a_fold(chances, self.forecast(rows)[0], waiting, last)
+    def free(self, rows, forecast, chances, waiting, last):
+        return racing.worth_a_fold(chances, forecast[0], waiting, last)
 
 
 class Rungs(AllAtOnce):
@@ -172,7 +174,7 @@ class Rungs(AllAtOnce):
     def hopeless(self, rows, chances):
         return (chances < racing.LEAST_CHANCE) | ~racing.among_best(rows, self._factor)
 
-    def free(self, rows, chances, waiting, last):
+    def free(self, rows, forecast, chances, waiting, last):
         room = racing.have_room(rows, waiting, self._factor)
         # When no other is left to begin, no better ones will come: whoever may well win has room.
         return ~self.hopeless(rows, chances) & (room | (last & (chances >= racing.GOOD_CHANCE)))
