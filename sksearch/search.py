@@ -321,6 +321,12 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
             initial.append({name: plain(value) for name, value in params.items()})
+        if (n := len({space.key_of(params) for params in initial})) > self.n_iter:
+            warnings.warn(
+                f"initial_params and the estimator's own parameters are {n} candidates, and "
+                f"n_iter={self.n_iter} leaves the last of them untried; raise n_iter.",
+                stacklevel=4,
+            )
         return initial
 
     def _freeze_splits(self, X, y, split_params):

@@ -114,6 +114,17 @@ def test_the_estimators_own_parameters_are_candidate_0_and_known_good_ones_follo
     assert type(params[2]["C"]) is int
 
 
+def test_settings_to_try_first_that_are_more_than_n_iter_are_said():
+    given = [{"C": 3.0}, {"C": 0.5}, {"C": 7.0}]  # and the second is the estimator's own
+    search = search_over(LogisticRegression(C=0.5), SPACE, initial_params=given, n_iter=2)
+    with pytest.warns(UserWarning, match="are 3 candidates, and n_iter=2 leaves the last of them untried"):
+        search.fit(X, y)
+    assert [params["C"] for params in search.cv_results_["params"]] == [0.5, 3.0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        search.set_params(n_iter=3).fit(X, y)
+
+
 def test_timeout_ends_the_search_with_complete_candidates():
     start = time.monotonic()
     search = search_over(Sleeper(), {"value": (0.0, 1.0)}, n_iter=1000, timeout=0.6).fit(X, y)
