@@ -31,10 +31,11 @@ class Executor(ABC):
         """
 
     def _run(self, study, cross_validation, workers_options, enough, n_learnt):
-        """Run trials, as many ahead of what the study has learnt from as are `enough(ahead)`.
+        """Run trials; no other is proposed while those that the study has not learnt from are `enough`.
 
-        It learns from `n_learnt` together, in the order of their proposal, as late as that lets it: what it
-        knows then does not depend on how long fits take. With 0 it learns from each as soon as it is there.
+        It learns from `n_learnt` of these together, in the order of their proposal, as late as `enough` lets
+        it: what it knows at a proposal does not depend on how long fits take. With an `n_learnt` of 0 it
+        learns from each as soon as its results are there, in any order.
         """
         # joblib draws fits in a thread of its own, while this one takes their outcomes.
         lock = threading.Lock()
