@@ -102,14 +102,10 @@ class CrossValidation:
         fit : Fit
         """
         if trial.running:  # the journal had no results
-            for fold in self.resource.folds(trial):
-                yield self._fit(trial, fold, n_trials, self.callbacks.for_fit(self._count(trial, fold)))
-
-    def _count(self, trial, fold):
-        """Number a fit among all that complete trials would have."""
-        before = sum(len(step) for step in trial.steps)
-        within = list(self.resource.folds(trial)).index(fold)
-        return trial.number * self.resource.n_fits + before + within
+            # Numbered among all fits that complete trials would have.
+            first = trial.number * self.resource.n_fits + sum(len(step) for step in trial.steps)
+            for number, fold in enumerate(self.resource.folds(trial), first):
+                yield self._fit(trial, fold, n_trials, self.callbacks.for_fit(number))
 
     def _fit(self, trial, fold, n_trials, context):
         step = len(trial.steps)
