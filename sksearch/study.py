@@ -131,7 +131,12 @@ class Study:
         """Rows of the trials that were begun, and what is expected of them: the same until a report."""
         if self._foreseen is None:
             rows = np.array(list(self._rows.values()))
-            self._foreseen = rows, self._resource.forecast(rows)
+            points = np.array([self._trials[number].point for number in self._rows])
+
+            def similarity(some):
+                return self.optimizer.similarity(points, points[some])
+
+            self._foreseen = rows, self._resource.forecast(rows, similarity)
         return self._foreseen
 
     def _new(self):
@@ -219,7 +224,7 @@ class Study:
     def _tell_forecasts(self):
         """Tell the optimizer what is expected of the trials that wait, and how uncertain it is."""
         if self._waiting and np.isfinite(self._best):
-            _, (mean, variance, _) = self._foresee()
+            mean, variance = self._resource.expected(*self._foresee())
             rows = [i for i, number in enumerate(self._rows) if number in self._waiting]
             points = [self._waiting[number].point for number in self._rows if number in self._waiting]
             self.optimizer.tell(points, mean[rows], variance[rows])

@@ -40,29 +40,31 @@ TASKS = [
 
 
 def search(searcher, name, seed, n_folds, n_iter, resource=None):
-    """Return the scores of one search, of shape (n_candidates, n_folds), NaN where nothing was run."""
+    """Return the scores of one search, (n_candidates, n_folds), and how alike the candidates are.
+
+    Scores are NaN where nothing was run.
+    """
     task = make_task(name, seed, blind_start=True, n_folds=n_folds)
     space = {dimension.name: _sksearch_notation(dimension) for dimension in task.space}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        results = (
-            searcher(
-                task.estimator,
-                space,
-                n_iter=n_iter,
-                scoring=task.scoring,
-                cv=task.splits,
-                refit=False,
-                random_state=seed,
-                resource=resource,
-            )
-            .fit(task.X, task.y)
-            .cv_results_
-        )
-    return np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
+        found = searcher(
+            task.estimator,
+            space,
+            n_iter=n_iter,
+            scoring=task.scoring,
+            cv=task.splits,
+            refit=False,
+            random_state=seed,
+            resource=resource,
+        ).fit(task.X, task.y)
+    results, optimizer = found.cv_results_, found.optimizer_
+    scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
+    points = np.array([optimizer.space.encode(params) for params in results["params"]])
+    return scores, optimizer.similarity(points, points)
 
 
-def paused(scores):
+def paused(scores, alike):
     """Run a search's candidates again, in order, as `resource="folds"` does; NaN where nothing was run."""
     known = np.full_like(scores, np.nan)
     n_known = np.zeros(len(scores), int)
@@ -75,7 +77,7 @@ def paused(scores):
         waiting = n_known[rows] < n_folds
         if not waiting.any() or not np.isfinite(best):
             return rows[waiting][0] if waiting.any() else None
-        forecast = resource.forecast(known[rows])
+        forecast = resource.forecast(known[rows], lambda some: alike[np.ix_(rows, rows[some])])
         chances = resource.chances(known[rows], forecast, best)
         free = waiting & resource.free(known[rows], forecast, chances, waiting, last)
         return rows[np.where(free, chances, -1.0).argmax()] if free.any() else None
@@ -92,7 +94,7 @@ def paused(scores):
             best = max(best, scores[row].mean())
 
 
-def forgiving(scores):
+def forgiving(scores, alike):
     """The same by Bergman et al. (2024): stop, for good, below the worst fold of the best candidate."""
     known = np.full_like(scores, np.nan)
     for row in range(len(scores)):
@@ -119,12 +121,12 @@ def outcome(scores, known):
 
 
 def compare(name, seed, n_folds, n_iter):
-    full = search(BayesSearchCV, name, seed, n_folds, n_iter)
-    raced = search(BayesSearchCV, name, seed, n_folds, n_iter, "folds")
-    random = search(QuasiRandomSearchCV, name, seed, n_folds, n_iter)
+    full, full_alike = search(BayesSearchCV, name, seed, n_folds, n_iter)
+    raced, _ = search(BayesSearchCV, name, seed, n_folds, n_iter, "folds")
+    random, random_alike = search(QuasiRandomSearchCV, name, seed, n_folds, n_iter)
     share = np.isfinite(raced).sum() / full.size
     n_fewer, n_more = max(1, round(share * n_iter)), round(n_iter / share)
-    more = search(BayesSearchCV, name, seed, n_folds, n_more, "folds")
+    more, _ = search(BayesSearchCV, name, seed, n_folds, n_more, "folds")
     curves = {
         "full": best_so_far(full.mean(axis=1), n_iter),
         "raced": best_so_far(raced.mean(axis=1), n_iter),
@@ -137,7 +139,11 @@ def compare(name, seed, n_folds, n_iter):
         curves["optuna-tpe"] = best_so_far(run("optuna-tpe", task, n_iter, seed).scores, n_iter)
     regrets = normalised_regret(curves, random.mean(axis=1))
     shares = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
-    replays = [outcome(s, policy(s)) for s in (full, random) for policy in (paused, forgiving)]
+    replays = [
+        outcome(scores, policy(scores, alike))
+        for scores, alike in ((full, full_alike), (random, random_alike))
+        for policy in (paused, forgiving)
+    ]
     return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, shares, replays
 
 

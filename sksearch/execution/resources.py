@@ -8,6 +8,10 @@ from sklearn.utils.multiclass import type_of_target
 
 from sksearch._messages import did_you_mean
 from sksearch.execution import racing
+from sksearch.execution.forecast import from_folds, from_rungs, twins
+
+# Degrees of freedom that a forecast is given at least when an optimizer asks for its variance.
+_LEAST_DOF = 2.5
 
 
 class AllAtOnce:
@@ -74,6 +78,12 @@ class AllAtOnce:
     def finished(self, trial):
         """Folds of which a trial's results are those that count in the end."""
         return range(self.n_splits if trial.complete else 0)
+
+    def expected(self, rows, forecast):
+        """Mean and variance, for an optimizer, of what a trial will score: shapes (n,) and (n,)."""
+        mean, variance, dof = forecast
+        # That of Student's t; with two degrees of freedom and less there is none, or no end of it.
+        return mean, variance / (1.0 - 2.0 / np.maximum(dof, _LEAST_DOF))
 
     def chances(self, rows, forecast, best):
         """Probability of each trial, by its row and what is expected of it, to beat the best complete one."""
@@ -144,10 +154,18 @@ class Folds(AllAtOnce):
             row[list(step)] = scores
         return row
 
-    forecast = staticmethod(racing.forecast_from_folds)
+    def forecast(self, rows, similarity):
+        return from_folds(rows, similarity)
+
+    def expected(self, rows, forecast):
+        mean, variance = super().expected(rows, forecast)
+        probability, twin, spread = twins(rows)
+        apart = probability * (1.0 - probability) * (twin - mean) ** 2
+        mixed = probability * spread + (1.0 - probability) * variance
+        return probability * twin + (1.0 - probability) * mean, mixed + apart
 
     def chances(self, rows, forecast, best):
-        return super().chances(rows, forecast, best) * (1.0 - racing.twins(rows))
+        return super().chances(rows, forecast, best) * (1.0 - twins(rows)[0])
 
     def free(self, rows, forecast, chances, waiting, last):
         return racing.worth_a_fold(chances, forecast[0], waiting, last)
@@ -169,7 +187,8 @@ class Rungs(AllAtOnce):
         means = [np.mean(step) for step in trial.scores(metric)]
         return np.append(means, np.full(self.n_steps - len(means), np.nan))
 
-    forecast = staticmethod(racing.forecast_from_rungs)
+    def forecast(self, rows, similarity):
+        return from_rungs(rows)
 
     def hopeless(self, rows, chances):
         return (chances < racing.LEAST_CHANCE) | ~racing.among_best(rows, self._factor)

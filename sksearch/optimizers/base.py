@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from sksearch.optimizers.gp import GaussianProcess
+
 # Spaces with at most this many points are gone through when random draws find nothing new.
 _COUNTABLE = 1_000_000
 
@@ -126,6 +128,23 @@ class Optimizer(ABC):
         measured : list of dict
             Of every fold.
         """
+
+    def similarity(self, A, B):
+        """Say how much alike points are: the correlations of their values, before these are known.
+
+        Those of a Gaussian process with the most probable length-scales of its prior, unless an algorithm
+        has learned better ones.
+
+        Parameters
+        ----------
+        A, B : ndarray of shape (m, n_columns), (n, n_columns)
+            Canonical points.
+
+        Returns
+        -------
+        correlations : ndarray of shape (m, n)
+        """
+        return GaussianProcess(self.space.ordered).correlation(A, B)
 
     def describe(self, points):
         """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.

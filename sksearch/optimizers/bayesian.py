@@ -150,8 +150,12 @@ class BayesianOptimizer(RandomOptimizer):
             y, noise = standardize(self.values, self.noise)
             rows = representative(y, _MOST_CONDITIONED)
             belief = gp.condition(self.points[rows], y[rows], noise[rows]).predict(points)
-        mean, std = unstandardize(*belief, self.values)
+        mean, std = unstandardize(*belief, self.values, self.noise)
         return (float(mean[0]), float(std[0])) if isinstance(params, dict) else (mean, std)
+
+    def similarity(self, A, B):
+        """Say how much alike points are, with the length-scales learned so far; see `Optimizer`."""
+        return self._gp.correlation(A, B)
 
     def _propose(self):
         if len(self._told) + len(self._pending) < self.n_initial_points:
@@ -224,6 +228,10 @@ def standardize(values, noise):
     differences near the best. So values are replaced by the logarithm of their distance from the best,
     in units of the lower quartile of these distances. Failures take the worst value.
 
+    A value that is not exact has the mean and the variance of what becomes of it at one standard deviation
+    above and below (the unscented transform): the slope would say, of a value near the best whose standard
+    deviation is many units, that nothing at all is known of it.
+
     Parameters
     ----------
     values : ndarray of shape (n,)
@@ -235,52 +243,65 @@ def standardize(values, noise):
     -------
     y, noise : ndarray of shape (n,)
         Transformed values and variances.
+
+    References
+    ----------
+    Julier & Uhlmann, "Unscented filtering and nonlinear estimation", 2004.
     """
-    _, unit, distance = _distances(values)
     finite = np.isfinite(values)
-    stretched = -np.log1p(distance)
+    stretched, error, _, _ = _stretched(values[finite], np.sqrt(noise[finite]))
     center, spread = stretched.mean(), stretched.std()
     y = np.full(len(values), stretched.min())
     y[finite] = stretched
     variance = np.zeros(len(values))
-    # (d y / d value)^2, by which a small error of the value is stretched
-    if noise.any():
-        variance[finite] = noise[finite] / (unit * (1 + distance) * spread) ** 2
+    variance[finite] = (error / spread) ** 2
     return (y - center) / spread, variance
 
 
-def unstandardize(mean, std, values):
+def unstandardize(mean, std, values, noise):
     """Bring normal beliefs on the scale of `standardize` back to that of the values.
 
     Parameters
     ----------
     mean, std : ndarray of shape (m,)
         Of normal distributions of standardized values.
-    values : ndarray of shape (n,)
-        The values that were standardized.
+    values, noise : ndarray of shape (n,)
+        The values that were standardized, and their variances.
 
     Returns
     -------
     mean, std : ndarray of shape (m,)
         Of the values, whose distributions are skewed, by quadrature.
     """
-    best, unit, distance = _distances(values)
-    stretched = -np.log1p(distance)
+    finite = np.isfinite(values)
+    stretched, _, best, unit = _stretched(values[finite], np.sqrt(noise[finite]))
     nodes, weights = np.polynomial.hermite_e.hermegauss(32)
     weights = weights / weights.sum()
     y = stretched.mean() + stretched.std() * (mean[:, None] + std[:, None] * nodes)
-    # The stretched distance of a value better than the best is taken to grow as it does there.
+    # Beyond the best the distance is taken to grow as it does there.
     above = np.where(y > 0.0, y, -np.expm1(-np.maximum(y, -np.log1p(_HOPELESS))))
     expected = above @ weights
     deviation = np.sqrt(np.maximum((above - expected[:, None]) ** 2 @ weights, 0.0))
     return best + unit * expected, unit * deviation
 
 
-def _distances(values):
-    """Best value, unit of the distances from it, and these, in this unit, of values that are no failures."""
-    told = values[np.isfinite(values)]
-    largest = np.abs(told).max()  # brings values of any magnitude into reach of the arithmetic
-    distance = told.max() / largest - told / largest
+def _stretched(values, std):
+    """Stretch values, none of them a failure, and their errors; also the best, and the unit of distances.
+
+    Both are of what is sure: among values that are forecast, the largest is so by its error, and the
+    smallest distances are but errors.
+    """
+    largest = np.abs(values).max()  # brings values of any magnitude into reach of the arithmetic
+    values, std = values / largest, std / largest
+    best = (values - std).max()
+    distance = best - values
+    if not (sure := distance > 2.0 * std).any():
+        distance = np.hypot(distance, std)
+        sure = distance > 0.0
     # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
-    unit = np.quantile(distance[distance > 0], 0.25)
-    return told.max(), unit * largest, np.minimum(distance / unit, _HOPELESS)
+    unit = np.quantile(distance[sure], 0.25)
+    above, below = (
+        np.sign(d) * np.log1p(np.minimum(np.abs(d), _HOPELESS))
+        for d in ((values + std - best) / unit, (values - std - best) / unit)
+    )
+    return (above + below) / 2.0, (above - below) / 2.0, best * largest, unit * largest

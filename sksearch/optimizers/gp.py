@@ -75,6 +75,20 @@ class GaussianProcess:
         )
         return _matern(np.maximum(squared, 0.0), signal * np.exp(-differs))
 
+    def correlation(self, A, B):
+        """Prior correlations of the values at points.
+
+        Parameters
+        ----------
+        A, B : ndarray of shape (m, d), (n, d)
+
+        Returns
+        -------
+        correlations : ndarray of shape (m, n)
+        """
+        _, signal, _ = self._unpack(self.theta)
+        return self._kernel_parts(A, B)[0] / signal
+
     # -- fitting -----------------------------------------------------------------------------------
 
     def fit(self, X, y, noise=0.0, *, restart=True, max_iter=30):

