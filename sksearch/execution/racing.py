@@ -2,8 +2,8 @@
 
 What a trial would score if it were run to its end, and how sure that is, says `forecast`. From this follows
 its chance to beat the best trial that was run to its end. With folds, trials are paused, and go on in the
-order of their chances (`worth_a_fold`); with samples or iterations a trial is dropped when its chance is below
-`LEAST_CHANCE`, or when it is not among the best that got as far.
+order of their chances (`worth_a_fold`); with samples or iterations a trial is dropped when its chance is
+below `LEAST_CHANCE`, or when it is not among the best that got as far.
 """
 
 import numpy as np
