@@ -16,10 +16,12 @@ import numpy as np
 from joblib import Parallel, delayed
 from metrics import best_so_far, interval, normalised_regret
 from quasi_random import QuasiRandomSearchCV
+from scipy import special
 from searchers import _sksearch_notation, run, why_unavailable
 from tasks import make_task, task_names
 
 from sksearch import BayesSearchCV
+from sksearch.execution.forecast import from_folds
 from sksearch.execution.resources import Folds
 
 TASKS = [
@@ -94,6 +96,29 @@ def paused(scores, alike):
             best = max(best, scores[row].mean())
 
 
+def forecast_errors(scores, alike):
+    """Forecast each candidate from one fold when all before it are complete.
+
+    Returns
+    -------
+    ratio : float
+        Median error as a part of what it is where a fold has the same effect on all candidates.
+    outside : float
+        Share of final means outside of the forecast's 95 % intervals.
+    """
+    scores, alike = scores[works := np.isfinite(scores).all(axis=1)], alike[np.ix_(works, works)]
+    errors, outside = [], []
+    for row in range(10, len(scores)):
+        known = scores[: row + 1].copy()
+        known[row, np.arange(scores.shape[1]) != row % scores.shape[1]] = np.nan
+        mean, variance, dof = from_folds(known, lambda some, row=row: alike[: row + 1, : row + 1][:, some])
+        error = mean[row] - scores[row].mean()
+        errors.append([abs(error), abs(from_folds(known)[0][row] - scores[row].mean())])
+        outside.append(abs(error) > special.stdtrit(dof[row], 0.975) * np.sqrt(variance[row]))
+    ours, plain = np.maximum(np.median(errors, axis=0), 1e-12)
+    return ours / plain, np.mean(outside)
+
+
 def forgiving(scores, alike):
     """The same by Bergman et al. (2024): stop, for good, below the worst fold of the best candidate."""
     known = np.full_like(scores, np.nan)
@@ -144,7 +169,8 @@ def compare(name, seed, n_folds, n_iter):
         for scores, alike in ((full, full_alike), (random, random_alike))
         for policy in (paused, forgiving)
     ]
-    return (name, n_folds), {key: curve[-1] for key, curve in regrets.items()}, shares, replays
+    finals = {key: curve[-1] for key, curve in regrets.items()}
+    return (name, n_folds), finals, shares, replays, forecast_errors(full, full_alike)
 
 
 def main():
@@ -178,6 +204,12 @@ def main():
             if other in regret:
                 label = f"({key}) - ({other})"
                 print(f"  regret, {label:50s}{interval(regret[key] - regret[other])}")
+        ratio, outside = np.array([row[4] for row in rows]).T
+        ratio = np.exp(np.log(ratio).mean())
+        print(
+            f"  forecast from one fold: error {ratio:.2f} of that with one effect of a fold on all, ", end=""
+        )
+        print(f"{outside.mean():.1%} outside of 95 % intervals")
         fits, lost, worse = np.array([row[3] for row in rows], float).mean(axis=0).T
         print("  replayed on full searches         fits  winner lost  to a worse one")
         labels = ("Bayes, ours", "Bayes, forgiving", "random, ours", "random, forgiving")
