@@ -89,6 +89,21 @@ def test_candidates_begin_with_different_folds():
     assert min(results["n_resources"]) < 5
 
 
+def test_an_optimizer_is_told_of_a_twin_what_its_twin_scored():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(9, 5))
+    rows[-2:, 3:] = np.nan
+    rows[-1, :3] = rows[3, :3]
+    resource = Folds(5, 1)
+    forecast = resource.forecast(rows, lambda some: np.eye(9)[:, some])
+    mean, variance = resource.expected(rows, forecast)
+    assert abs(mean[-1] - rows[3].mean()) < 0.2 * abs(forecast[0][-1] - rows[3].mean())
+    assert mean[-2] == forecast[0][-2]
+    assert variance[-2] > forecast[1][-2]  # Student's t has more than its scale says
+    assert variance[-1] < variance[-2]
+    np.testing.assert_array_equal(variance[:7], 0.0)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_is_not_led_to_what_is_good_on_one_fold(seed):
     results = search_shifted(random_state=seed).cv_results_

@@ -159,6 +159,21 @@ def test_unbounded_counts_are_searched():
     assert optimizer.values.max() == 0
 
 
+def test_points_are_alike_that_differ_in_what_does_not_matter():
+    space = Space({"matters": (0.0, 1.0), "does_not": (0.0, 1.0)})
+    points = np.array([[0.5, 0.5], [0.1, 0.5], [0.5, 0.1]])
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    before = optimizer.similarity(points, points)
+    np.testing.assert_allclose(before, RandomOptimizer(space, optimizer.rng).similarity(points, points))
+    np.testing.assert_allclose(np.diag(before), 1.0)
+    assert before[0, 1] == pytest.approx(before[0, 2])
+    told = space.sample(30, np.random.default_rng(1))
+    optimizer.tell(told, np.sin(9.0 * told[:, 0]))
+    optimizer.ask(1)
+    after = optimizer.similarity(points, points)
+    assert after[0, 1] < before[0, 1] < after[0, 2]
+
+
 def test_standardize_stretches_what_is_near_the_best_and_puts_failures_last():
     values = np.array([0.1, 0.90, 0.95, 0.96, -np.inf])
     y, noise = standardize(values, np.full(5, 1e-4))
