@@ -117,7 +117,7 @@ class Study:
             return waiting[0]
         rows, forecast = self._foresee()
         waits = np.array([number in self._waiting for number in self._rows])
-        chances = self._resource.chances(rows, forecast, self._best)
+        chances = self._resource.chances(forecast, self._best)
         hopeless = dict(zip(self._rows, self._resource.hopeless(rows, chances), strict=True))
         for trial in waiting:
             if hopeless[trial.number]:
@@ -224,7 +224,8 @@ class Study:
     def _tell_forecasts(self):
         """Tell the optimizer what is expected of the trials that wait, and how uncertain it is."""
         if self._waiting and np.isfinite(self._best):
-            mean, variance = self._resource.expected(*self._foresee())
+            _, forecast = self._foresee()
+            mean, variance = self._resource.expected(forecast)
             rows = [i for i, number in enumerate(self._rows) if number in self._waiting]
             points = [self._waiting[number].point for number in self._rows if number in self._waiting]
             self.optimizer.tell(points, mean[rows], variance[rows])

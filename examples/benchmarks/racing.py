@@ -80,7 +80,7 @@ def paused(scores, alike):
         if not waiting.any() or not np.isfinite(best):
             return rows[waiting][0] if waiting.any() else None
         forecast = resource.forecast(known[rows], lambda some: alike[np.ix_(rows, rows[some])])
-        chances = resource.chances(known[rows], forecast, best)
+        chances = resource.chances(forecast, best)
         free = waiting & resource.free(known[rows], forecast, chances, waiting, last)
         return rows[np.where(free, chances, -1.0).argmax()] if free.any() else None
 

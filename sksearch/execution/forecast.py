@@ -71,7 +71,7 @@ def from_folds(scores, similarity=None):
     squares = (weights * (adjusted - level[:, None]) ** 2).sum(axis=1) / unsure
     squares[whole] *= n / max(n - 1, 1)  # the mean effects were fitted to these
     # Twins are forecast by each other, which says nothing of how well others are.
-    agrees = _agreement(scores)
+    agrees = _agreement(_rounded(scores))
     first = ~agrees.any(axis=1)
     first[whole] = agrees[whole].argmax(axis=1) == np.arange(n)
     prior_variance, prior_dof = _variance_prior(squares[first], n_known[first] - 1)
@@ -145,27 +145,25 @@ def twins(scores):
         Of the final means of those with which it agrees.
     """
     n_known, n_folds = np.isfinite(scores).sum(axis=1), scores.shape[1]
-    complete = scores[n_known == n_folds]
-    agrees = _agreement(scores)
-    rounded = _rounded(scores)[n_known == n_folds]
+    rounded = _rounded(scores)
+    agrees, complete = _agreement(rounded), rounded[n_known == n_folds]
     n_pairs = len(complete) * (len(complete) - 1) / 2
-    n_twins = _n_pairs(np.array([*Counter(row.tobytes() for row in rounded).values()]))
-    accidents = _n_pairs(_equal_in_columns(rounded)) - n_folds * n_twins
+    n_twins = _n_pairs(np.array([*Counter(row.tobytes() for row in complete).values()]))
+    accidents = _n_pairs(_equal_in_columns(complete)) - n_folds * n_twins
     accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
     share = (n_twins + _SHARE_OF_TWINS) / (n_pairs + 1.0)
     probability = share / (share + (1.0 - share) * accident**n_known)
     weights = agrees / np.maximum(agrees.sum(axis=1, keepdims=True), 1)
-    means = complete.mean(axis=1)
+    means = scores[n_known == n_folds].mean(axis=1)
     mean = weights @ means
     variance = (weights * (means - mean[:, None]) ** 2).sum(axis=1)
     return np.where(agrees.any(axis=1), probability, 0.0), mean, variance
 
 
-def _agreement(scores):
+def _agreement(rounded):
     """Which trials have the scores of which complete ones on all their folds: bool, (n, n_complete)."""
-    rounded = _rounded(scores)
-    complete = rounded[np.isfinite(scores).all(axis=1)]
-    return ((rounded[:, None] == complete) | np.isnan(scores)[:, None]).all(axis=2)
+    complete = rounded[np.isfinite(rounded).all(axis=1)]
+    return ((rounded[:, None] == complete) | np.isnan(rounded)[:, None]).all(axis=2)
 
 
 def _rounded(scores):

@@ -79,14 +79,14 @@ class AllAtOnce:
         """Folds of which a trial's results are those that count in the end."""
         return range(self.n_splits if trial.complete else 0)
 
-    def expected(self, rows, forecast):
+    def expected(self, forecast):
         """Mean and variance, for an optimizer, of what a trial will score: shapes (n,) and (n,)."""
         mean, variance, dof = forecast
         # That of Student's t; with two degrees of freedom and less there is none, or no end of it.
         return mean, variance / (1.0 - 2.0 / np.maximum(dof, _LEAST_DOF))
 
-    def chances(self, rows, forecast, best):
-        """Probability of each trial, by its row and what is expected of it, to beat the best complete one."""
+    def chances(self, forecast, best):
+        """Probability of each trial, by what is expected of it, to beat the best complete one."""
         return racing.chances(*forecast, best)
 
     def hopeless(self, rows, chances):
@@ -100,8 +100,8 @@ class AllAtOnce:
         ----------
         rows : ndarray of shape (n, n_columns)
             Of all trials that were begun.
-        forecast : tuple of ndarray of shape (n,)
-            What is expected of each.
+        forecast : tuple
+            What is expected of each, as `forecast` returned it.
         chances : ndarray of shape (n,)
         waiting : ndarray of bool, shape (n,)
             Whether a trial waits; the others run their next step, or have run all.
@@ -155,20 +155,22 @@ class Folds(AllAtOnce):
         return row
 
     def forecast(self, rows, similarity):
-        return from_folds(rows, similarity)
+        return from_folds(rows, similarity), twins(rows)
 
-    def expected(self, rows, forecast):
-        mean, variance = super().expected(rows, forecast)
-        probability, twin, spread = twins(rows)
+    def expected(self, forecast):
+        alone, (probability, twin, spread) = forecast
+        mean, variance = super().expected(alone)
         apart = probability * (1.0 - probability) * (twin - mean) ** 2
         mixed = probability * spread + (1.0 - probability) * variance
         return probability * twin + (1.0 - probability) * mean, mixed + apart
 
-    def chances(self, rows, forecast, best):
-        return super().chances(rows, forecast, best) * (1.0 - twins(rows)[0])
+    def chances(self, forecast, best):
+        alone, (probability, _, _) = forecast
+        return super().chances(alone, best) * (1.0 - probability)
 
     def free(self, rows, forecast, chances, waiting, last):
-        return racing.worth_a_fold(chances, forecast[0], waiting, last)
+        (expected, _, _), _ = forecast
+        return racing.worth_a_fold(chances, expected, waiting, last)
 
 
 class Rungs(AllAtOnce):
