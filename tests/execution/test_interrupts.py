@@ -74,6 +74,14 @@ def test_ctrl_c_while_the_optimizer_is_told_keeps_what_was_finished(monkeypatch,
     assert len(search.optimizer_.points) == len(search.optimizer_.values)
 
 
+def fit_and_wait_for_threads(search):
+    """Fits that are under way have filters of warnings to give back: those of this test, not of the next."""
+    search.fit(X, y)
+    for thread in threading.enumerate():
+        if isinstance(thread, DummyProcess):
+            thread.join()
+
+
 @pytest.mark.parametrize("executor", ["rounds", "stream"])
 def test_ctrl_c_with_fits_under_way_says_nothing_of_unused_results(monkeypatch, executor):
     receive, received = Study.receive, []
@@ -88,9 +96,5 @@ def test_ctrl_c_with_fits_under_way_says_nothing_of_unused_results(monkeypatch, 
     search = BayesSearchCV(SVC(), {"C": (1e-3, 1e3, "log-uniform")}, n_iter=50, cv=3, n_jobs=2)
     search.set_params(executor=executor, random_state=0)
     with parallel_config(backend="threading"), pytest.warns(UserWarning, match="interrupted") as warned:
-        search.fit(X, y)
-        # Fits that are under way in threads have filters of warnings to give back: those of this test.
-        for thread in threading.enumerate():
-            if isinstance(thread, DummyProcess):
-                thread.join()
+        fit_and_wait_for_threads(search)
     assert len(warned) == 1
