@@ -3,11 +3,9 @@
 From some of its folds (`from_folds`, `twins`), or from less than all samples or iterations (`from_rungs`).
 """
 
-from collections import Counter
-
 import numpy as np
 from scipy.linalg import eigh
-from scipy.special import digamma, polygamma
+from scipy.special import digamma, gammaln, polygamma
 
 # Share of pairs of trials that are taken to be twins before any are seen.
 _SHARE_OF_TWINS = 0.05
@@ -71,7 +69,7 @@ def from_folds(scores, similarity=None):
     squares = (weights * (adjusted - level[:, None]) ** 2).sum(axis=1) / unsure
     squares[whole] *= n / max(n - 1, 1)  # the mean effects were fitted to these
     # Twins are forecast by each other, which says nothing of how well others are.
-    agrees = _agreement(_rounded(scores))
+    agrees, _ = _agreement(_rounded(scores))
     first = ~agrees.any(axis=1)
     first[whole] = agrees[whole].argmax(axis=1) == np.arange(n)
     prior_variance, prior_dof = _variance_prior(squares[first], n_known[first] - 1)
@@ -125,12 +123,15 @@ def twins(scores):
     r"""Forecast a trial that scores on all its folds as one that was run to its end.
 
     Parameters of no effect, or of less than a tree's threshold or a prediction's label needs to change, make
-    many candidates of a search the same model. Of two trials that agree on k folds, the odds to be twins are
+    many candidates of a search the same model. A trial that agrees with a complete one on k of K folds is
+    its twin with probability
 
-    .. math:: \frac{p}{(1 - p) c^k},
+    .. math:: n_K \Bigm/ \sum_m n_m \binom{m}{k} \Bigm/ \binom{K}{k},
 
-    with p the share of twins and c the share of folds on which others agree by accident, both counted among
-    the pairs of trials that were run to their end: scores of few values agree often, real numbers never do.
+    with n_m the number of pairs of complete trials that agree on m folds: of all pairs that agree on k folds
+    drawn at random, the share that agrees on all. Where scores have few values, neighbours agree on most
+    folds and are different, which a product of accidents, fold by fold, would take for impossible. One pair
+    more is taken to be there, that of two strangers but for a small share.
 
     Parameters
     ----------
@@ -145,43 +146,62 @@ def twins(scores):
         Of the final means of those with which it agrees.
     """
     n_known, n_folds = np.isfinite(scores).sum(axis=1), scores.shape[1]
-    rounded = _rounded(scores)
-    agrees, complete = _agreement(rounded), rounded[n_known == n_folds]
-    n_pairs = len(complete) * (len(complete) - 1) / 2
-    n_twins = _n_pairs(np.array([*Counter(row.tobytes() for row in complete).values()]))
-    accidents = _n_pairs(_equal_in_columns(complete)) - n_folds * n_twins
-    accident = (accidents + 0.5) / (n_folds * (n_pairs - n_twins) + 1.0)
-    share = (n_twins + _SHARE_OF_TWINS) / (n_pairs + 1.0)
-    probability = share / (share + (1.0 - share) * accident**n_known)
+    whole = n_known == n_folds
+    agrees, n_equal = _agreement(_rounded(scores))
+    # Each pair is there twice.
+    n_pairs = np.bincount(n_equal[whole][~np.eye(whole.sum(), dtype=bool)], minlength=n_folds + 1) / 2.0
+    n_twins, n_others, n_agreed = n_pairs[-1], n_pairs[:-1], np.arange(n_folds)
+    accident = (n_others @ n_agreed + 0.5) / (n_others.sum() * n_folds + 1.0)
+    by_accident = _agree_on_part(n_agreed, n_known, n_folds) @ n_others
+    by_accident += (1.0 - _SHARE_OF_TWINS) * accident**n_known
+    probability = (n_twins + _SHARE_OF_TWINS) / (n_twins + _SHARE_OF_TWINS + by_accident)
     weights = agrees / np.maximum(agrees.sum(axis=1, keepdims=True), 1)
-    means = scores[n_known == n_folds].mean(axis=1)
+    means = scores[whole].mean(axis=1)
     mean = weights @ means
     variance = (weights * (means - mean[:, None]) ** 2).sum(axis=1)
     return np.where(agrees.any(axis=1), probability, 0.0), mean, variance
 
 
+def _agree_on_part(n_agreed, n_known, n_folds):
+    """Probability that those who agree on some of all folds do so on all that are known.
+
+    Parameters
+    ----------
+    n_agreed : ndarray of int, shape (m,)
+    n_known : ndarray of int, shape (n,)
+        Number of folds drawn at random from all.
+    n_folds : int
+
+    Returns
+    -------
+    probability : ndarray of shape (n, m)
+    """
+    n_known = n_known[:, None]
+    logarithm = gammaln(n_agreed + 1) - gammaln(np.maximum(n_agreed - n_known, 0) + 1)
+    logarithm += gammaln(n_folds - n_known + 1) - gammaln(n_folds + 1)
+    return np.where(n_agreed >= n_known, np.exp(logarithm), 0.0)
+
+
 def _agreement(rounded):
-    """Which trials have the scores of which complete ones on all their folds: bool, (n, n_complete)."""
-    complete = rounded[np.isfinite(rounded).all(axis=1)]
-    return ((rounded[:, None] == complete) | np.isnan(rounded)[:, None]).all(axis=2)
+    """How trials agree with complete ones.
+
+    Returns
+    -------
+    agrees : ndarray of bool, shape (n, n_complete)
+        Whether they have the same scores on all folds that were run.
+    n_equal : ndarray of int, shape (n, n_complete)
+        Number of folds on which they have.
+    """
+    known = np.isfinite(rounded)
+    complete = known.all(axis=1)
+    n_equal = sum(np.equal.outer(fold, fold[complete]) for fold in rounded.T)
+    return n_equal == known.sum(axis=1)[:, None], n_equal
 
 
 def _rounded(scores):
     """Scores without their last digits, in which twins may differ."""
     largest = max(np.nanmax(np.abs(scores)), np.finfo(float).tiny)
     return np.round(scores / largest, _DIGITS) + 0.0  # 0.0 is added for -0.0, whose bytes are others
-
-
-def _n_pairs(counts):
-    return (counts * (counts - 1) / 2).sum()
-
-
-def _equal_in_columns(values):
-    """How often each value is in its column, without a loop over columns, of which there may be many."""
-    columns = np.sort(values.T, axis=1)
-    is_first = np.ones(columns.shape, bool)
-    is_first[:, 1:] = columns[:, 1:] != columns[:, :-1]
-    return np.bincount(np.cumsum(is_first) - 1)
 
 
 def _fold_variances(scores):

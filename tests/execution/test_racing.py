@@ -109,6 +109,17 @@ def test_who_agrees_with_a_complete_one_is_its_twin_if_others_never_agree():
     assert forecast.twins(few)[0][-1] < 0.5
 
 
+def test_neighbours_that_agree_on_most_folds_are_no_twins():
+    """Of these, one sample of another fold each is classified otherwise than by their neighbours."""
+    rng = np.random.default_rng(0)
+    strangers, neighbours = rng.normal(size=(15, 8)), np.full((8, 8), 0.9) + 0.02 * np.eye(8)
+    neighbours[-1, 5:] = np.nan
+    assert forecast.twins(np.vstack([strangers, neighbours]))[0][-1] < 0.3
+    twin = np.where(np.arange(8) < 5, strangers[0], np.nan)
+    strangers[1:9] = strangers[0]
+    assert forecast.twins(np.vstack([strangers, neighbours[:-1], twin]))[0][-1] > 0.7
+
+
 def test_a_fold_on_which_scores_vary_more_says_less():
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(30, 1)) + rng.normal(size=(30, 4)) * [3.0, 0.1, 0.1, 0.1]
