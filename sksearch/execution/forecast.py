@@ -126,7 +126,7 @@ def twins(scores):
     many candidates of a search the same model. A trial that agrees with a complete one on k of K folds is
     its twin with probability
 
-    .. math:: n_K \Bigm/ \sum_m n_m \binom{m}{k} \Bigm/ \binom{K}{k},
+    .. math:: \frac{n_K}{\sum_{m=k}^K n_m \binom{m}{k} / \binom{K}{k}},
 
     with n_m the number of pairs of complete trials that agree on m folds: of all pairs that agree on k folds
     drawn at random, the share that agrees on all. Where scores have few values, neighbours agree on most
@@ -201,7 +201,7 @@ def _agreement(rounded):
 def _rounded(scores):
     """Scores without their last digits, in which twins may differ."""
     largest = max(np.nanmax(np.abs(scores)), np.finfo(float).tiny)
-    return np.round(scores / largest, _DIGITS) + 0.0  # 0.0 is added for -0.0, whose bytes are others
+    return np.round(scores / largest, _DIGITS)
 
 
 def _fold_variances(scores):

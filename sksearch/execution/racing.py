@@ -15,11 +15,11 @@ GOOD_CHANCE = 0.2
 
 # With folds: who goes on at once, and when the rest of the paused is left.
 LIKELY = 0.2
-MOST_LEFT = 0.1
+MOST_LEFT = 0.2
 # Trials that are run to their end whatever their chances, before any is paused, and in all: fold effects and
 # variances that are learned from fewer make a forecast too sure of itself.
 N_FIRST = 3
-N_LEAST = 10
+N_LEAST = 5
 
 
 def chances(mean, variance, dof, best):
