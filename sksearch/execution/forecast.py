@@ -9,7 +9,7 @@ from scipy.special import digamma, gammaln, polygamma
 
 # Share of pairs of trials that are taken to be twins before any are seen.
 _SHARE_OF_TWINS = 0.05
-# Digits, of the largest score, in which twins agree.
+# Digits in which twins agree.
 _DIGITS = 9
 # Of what folds add to trials, the shares that may be common to trials that are alike; the likeliest is taken.
 _SHARES = np.array([0.0, 0.5, 0.8, 0.95, 0.99, 0.999])
@@ -22,8 +22,12 @@ _FOLD_WEIGHT = 2.0
 _PRIOR_DOF = 4.0
 _MAX_DOF = 6.0
 _PRIOR_WEIGHT = 1.0
-# A candidate whose folds all score the same may still vary by this share of the largest variance.
+# A candidate whose folds all score the same may still vary by this share of the largest variance in the
+# better half, and one that is hopelessly uneven counts as if it varied by this multiple.
 _LEAST_VARIANCE = 1e-6
+_MOST_VARIANCE = 1e2
+# Changes from rung to rung count as at most this multiple of the median one.
+_MOST_CHANGE = 4.0
 
 
 def from_folds(scores, similarity=None):
@@ -72,7 +76,7 @@ def from_folds(scores, similarity=None):
     agrees, _ = _agreement(_rounded(scores))
     first = ~agrees.any(axis=1)
     first[whole] = agrees[whole].argmax(axis=1) == np.arange(n)
-    prior_variance, prior_dof = _variance_prior(squares[first], n_known[first] - 1)
+    prior_variance, prior_dof = _variance_prior(mean[first], squares[first], n_known[first] - 1)
     dof = prior_dof + n_known - 1
     variance = unsure * (prior_dof * prior_variance + squares) / dof
     # What is left to chance are the folds that were not run, the level they vary about, and the mean effects.
@@ -200,9 +204,16 @@ def _agreement(rounded):
 
 
 def _rounded(scores):
-    """Scores without their last digits, in which twins may differ."""
-    largest = max(np.nanmax(np.abs(scores)), np.finfo(float).tiny)
-    return np.round(scores / largest, _DIGITS)
+    """Scores without their last digits, in which twins may differ.
+
+    Of small scores these are the digits of what is usual, about which they may be the difference of sums; of
+    large ones their own, so that one model that diverged does not make all others alike.
+    """
+    whole = np.isfinite(scores).all(axis=1)
+    usual = np.abs(scores[whole]).max(axis=1).min()
+    size = np.maximum(np.abs(scores), max(usual, np.finfo(float).tiny))
+    unit = 10.0 ** np.floor(np.log10(size))
+    return np.round(scores / unit, _DIGITS - 1) * unit
 
 
 def _fold_variances(scores):
@@ -215,12 +226,14 @@ def _fold_variances(scores):
     return variances / variances.mean()
 
 
-def _variance_prior(squares, dof):
+def _variance_prior(mean, squares, dof):
     """Scale and degrees of freedom of the prior of variances, from sums of squares with `dof` each."""
     replicated = dof > 0
-    squares, dof = squares[replicated], dof[replicated]
+    mean, squares, dof = mean[replicated], squares[replicated], dof[replicated]
     variance = squares / dof
-    variance = np.maximum(variance, max(_LEAST_VARIANCE * variance.max(), np.finfo(float).tiny))
+    # A model that diverged says nothing of those that may win.
+    usual = max(variance[mean >= np.median(mean)].max(), np.finfo(float).tiny)
+    variance = np.clip(variance, _LEAST_VARIANCE * usual, _MOST_VARIANCE * usual)
     # Smyth (2004): log variances have mean log(scale) + known terms, and variance
     # trigamma(dof / 2) + trigamma(prior dof / 2).
     logs = np.log(variance) - digamma(dof / 2) + np.log(dof / 2)
@@ -244,8 +257,9 @@ def from_rungs(values):
     """Forecast the final value from the value with less than all samples or iterations.
 
     The change from each rung to the next is modelled as normal, with mean and variance learned from all
-    trials that got there, also those that went no further. The variance counts the mean's own square as one
-    more trial's: after one trial, nobody knows how much changes vary.
+    trials that got there, also those that went no further. What is far beyond the usual change counts as
+    less, since a model that begins by diverging says nothing of others. The variance counts the mean's own
+    square as one more trial's: after one trial, nobody knows how much changes vary.
 
     Parameters
     ----------
@@ -260,6 +274,9 @@ def from_rungs(values):
     reached = np.isfinite(values).sum(axis=1) - 1
     changes = np.diff(values, axis=1)
     n = np.isfinite(changes).sum(axis=0)
+    usual = np.nanmedian(np.abs(changes), axis=0)
+    most = np.where(usual > 0.0, _MOST_CHANGE * usual, np.inf)
+    changes = np.clip(changes, -most, most)
     change = np.nanmean(changes, axis=0)
     squares = np.nansum((changes - change) ** 2, axis=0) + change**2
     # Of all changes that are still to come; the mean of a step is uncertain too.

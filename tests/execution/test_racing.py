@@ -222,6 +222,45 @@ def test_equal_scores_on_all_folds_are_no_numerical_accident():
     assert racing.chances(mean, variance, dof, 0.5)[2] == 0.5
 
 
+@pytest.mark.parametrize("score", [-1e3, -1e10, -1e20, -1e140])
+def test_a_model_that_diverged_says_nothing_of_others(score):
+    scores = scores_of(np.random.default_rng(0), 12, 5, noise=0.3)
+    scores[6:, 2:] = np.nan
+    more = np.vstack([scores, score * np.array([[1.0, 1.1, 0.9, 1.2, 1.0]])])
+    for known in (scores, more):
+        assert (forecast.twins(known)[0][6:12] < 0.01).all()
+    (mean, variance, dof), (others_mean, others_variance, others_dof) = (
+        [values[:12] for values in forecast.from_folds(known)] for known in (more, scores)
+    )
+    best = scores[:6].mean(axis=1).max()
+    chances = racing.chances(mean, variance, dof, best)
+    np.testing.assert_allclose(mean, others_mean, atol=0.1)
+    np.testing.assert_allclose(
+        chances[6:], racing.chances(others_mean, others_variance, others_dof, best)[6:], atol=0.15
+    )
+
+
+def test_a_first_rung_that_diverged_says_nothing_of_others():
+    rng = np.random.default_rng(0)
+    values = np.cumsum(rng.random((12, 3)) * [1.0, 0.2, 0.1], axis=1)
+    values[8:, 1:] = np.nan
+    chances = racing.chances(*forecast.from_rungs(values), np.nanmax(values))
+    values[0, 0] = -1e3
+    np.testing.assert_allclose(
+        racing.chances(*forecast.from_rungs(values), np.nanmax(values))[8:], chances[8:], atol=0.3
+    )
+    assert forecast.from_rungs(values)[0].max() < 3.0
+
+
+def test_twins_are_found_whatever_the_magnitude_and_where_scores_are_nothing_but_rounding():
+    twin = [[0.3, -2e-17, 0.7], [0.3 + 1e-16, 1e-17, np.nan], [0.1, 0.2, 0.4]]
+    for scale in (1e-12, 1.0, 1e30):
+        probability, _, _ = forecast.twins(scale * np.array(twin))
+        assert probability[1] > 0.5
+        assert probability[2] > 0.5  # with itself
+        assert forecast.twins(scale * np.array([*twin, [0.31, 0.0, np.nan]]))[0][3] == 0.0
+
+
 def test_rungs_learn_how_much_is_still_to_come():
     # Everyone gains 1 from the first rung to the end: who is 0.9 behind the best's end is not out.
     values = np.array(
