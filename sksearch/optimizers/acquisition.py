@@ -5,6 +5,10 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+# Integers with more values than this are as good as continuous, and are rounded afterwards.
+_FEW_VALUES = 10
+# Most steps to a neighbour in a turn: across a few values, and not one by one across millions.
+_MOST_STEPS = 20
 
 
 class LogExpectedImprovement:
@@ -103,9 +107,9 @@ def maximize(acquisition, space, candidates, *, n_starts=4, n_rounds=3):
     """Find points with a large acquisition value.
 
     The best candidates are refined together, in turns: continuous coordinates by L-BFGS-B with the
-    analytic gradient, all others by moving to the best neighbour as long as that helps. The points climb
-    in one call, as if they were one long vector whose value is the sum (Balandat et al., 2020): a call
-    costs more than the arithmetic in it.
+    analytic gradient, all others by a few moves to the best neighbour, as long as that helps. The points
+    climb in one call, as if they were one long vector whose value is the sum (Balandat et al., 2020): a
+    call costs more than the arithmetic in it.
 
     Parameters
     ----------
@@ -144,8 +148,7 @@ def maximize(acquisition, space, candidates, *, n_starts=4, n_rounds=3):
 
 
 def _follow_gradients(acquisition, space, points, values):
-    # Integers with many values are as good as continuous, and are rounded afterwards.
-    free = space.active(points) & space.ordered & (space.n_values > 10)
+    free = space.active(points) & space.ordered & (space.n_values > _FEW_VALUES)
     if not free.any():
         return points, values
     moved = points.copy()
@@ -173,7 +176,7 @@ def _follow_gradients(acquisition, space, points, values):
 def _step_to_neighbors(acquisition, space, points, values):
     points, values = points.copy(), values.copy()
     climbing = range(len(points))
-    while climbing:
+    for _ in range(_MOST_STEPS):
         around = [space.neighbors(points[i]) for i in climbing]
         if not any(map(len, around)):
             break
@@ -186,5 +189,6 @@ def _step_to_neighbors(acquisition, space, points, values):
             if len(neighbors) and its_values.max() > values[i]:
                 points[i], values[i] = neighbors[its_values.argmax()], its_values.max()
                 higher.append(i)
-        climbing = higher
+        if not (climbing := higher):
+            break
     return points, values

@@ -67,8 +67,12 @@ class Optimizer(ABC):
         return np.array(asked).reshape(len(asked), self.space.n_columns)
 
     def expect(self, point):
-        """Take note of a point that is being evaluated, asked or not: it is pending until told."""
-        self._pending[self._key(point)] = point
+        """Take note of a point that is being evaluated, asked or not: it is pending until told.
+
+        One that was told already is known, and not pending.
+        """
+        if (key := self._key(point)) not in self._told:
+            self._pending[key] = point
 
     def tell(self, points, values, noise=None):
         """Report values of points; a point told again has its value replaced.
@@ -86,7 +90,8 @@ class Optimizer(ABC):
         Raises
         ------
         ValueError
-            If a value is NaN or +inf: a failure has to be said as one. If the number of objectives changes.
+            If a value is NaN or +inf: a failure has to be said as one. If a variance is NaN or negative. If
+            the number of objectives changes.
         """
         if not len(points):
             return
@@ -95,6 +100,8 @@ class Optimizer(ABC):
         noise = np.zeros(len(values)) if noise is None else np.asarray(noise, float)
         if np.isnan(values).any() or np.isposinf(values).any():
             raise ValueError(f"Values must be finite, or -inf for a failure, got {values}.")
+        if not (noise >= 0).all():
+            raise ValueError(f"Variances must not be negative or NaN, got {noise}.")
         if not len(self.values):  # the first values say how many objectives there are
             self.values = np.empty((0, *values.shape[1:]))
         if len(values) and values.shape[1:] != self.values.shape[1:]:

@@ -116,7 +116,7 @@ class BayesianOptimizer(RandomOptimizer):
         Returns
         -------
         mean, std : float, or ndarray of shape (n_settings,) for a list
-            Posterior mean and standard deviation of the value, on its own scale.
+            Posterior mean and standard deviation of the value, its fitted noise included, on its own scale.
 
         Raises
         ------
@@ -149,8 +149,10 @@ class BayesianOptimizer(RandomOptimizer):
             gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
             y, noise = standardize(self.values, self.noise)
             rows = representative(y, _MOST_CONDITIONED)
-            belief = gp.condition(self.points[rows], y[rows], noise[rows]).predict(points)
-        mean, std = unstandardize(*belief, self.values, self.noise)
+            mean, std = gp.condition(self.points[rows], y[rows], noise[rows]).predict(points)
+        # A value varies about the function: what is known of the one is not known of the other.
+        std = np.hypot(std, np.sqrt(gp.noise_variance))
+        mean, std = unstandardize(mean, std, self.values, self.noise)
         return (float(mean[0]), float(std[0])) if isinstance(params, dict) else (mean, std)
 
     def similarity(self, A, B):
@@ -298,7 +300,7 @@ def _stretched(values, std):
     if not (sure := distance > 2.0 * std).any():
         distance = np.hypot(distance, std)
         sure = distance > 0.0
-    # The better half says what a small difference is: the hopeless half may be arbitrarily far away.
+    # The better ones say what a small difference is: the hopeless may be arbitrarily far away.
     unit = np.quantile(distance[sure], 0.25)
     above, below = (
         np.sign(d) * np.log1p(np.minimum(np.abs(d), _HOPELESS))

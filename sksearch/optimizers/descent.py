@@ -326,7 +326,7 @@ class DescentOptimizer(Optimizer):
             return loss, slope / arm.units
 
         with suppress(StopIteration):
-            minimize(self.method, function, arm.position(start), *arm.box)
+            minimize(self.method, function, arm.position(start), *arm.box, self._non_negative)
         self._ended[descent] = best, way
         self._see(arm, way)
         return best
@@ -365,6 +365,11 @@ class DescentOptimizer(Optimizer):
             known = [self._loss(other) for other in self.points if self._usable(other)]
             return max(known, default=0.0) + np.ptp(known or [0.0]) + 1.0
         return self._notes.get(self.space.key(point), (-self._value(point),))[0]
+
+    @property
+    def _non_negative(self):
+        # Every measured loss is, see `ValidationLoss`. The negative of a value may cross zero, as with R2.
+        return bool(self._notes)
 
     def _slope(self, arm, point):
         """Derivatives of the loss by the free coordinates of an arm, by finite differences where need be."""

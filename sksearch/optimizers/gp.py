@@ -63,9 +63,9 @@ class GaussianProcess:
         d = len(self.ordered)
         return np.exp(theta[:d]), np.exp(theta[d]), np.exp(theta[d + 1])
 
-    def _kernel_parts(self, A, B):
+    def _kernel_parts(self, A, B, theta=None):
         """Kernel k(A, B), and s2 H(A, B) e^(-sqrt5 r) (1 + sqrt5 r) 5/3, its derivative's factor."""
-        lengthscales, signal, _ = self._unpack(self.theta)
+        lengthscales, signal, _ = self._unpack(self.theta if theta is None else theta)
         scaled = 1.0 / lengthscales[self.ordered]
         a, b = A[:, self.ordered] * scaled, B[:, self.ordered] * scaled
         squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T
@@ -74,6 +74,11 @@ class GaussianProcess:
             np.zeros((len(A), len(B))),
         )
         return _matern(np.maximum(squared, 0.0), signal * np.exp(-differs))
+
+    @property
+    def noise_variance(self):
+        """Fitted variance of a value about the function."""
+        return self._unpack(self.theta)[2]
 
     def correlation(self, A, B):
         """Prior correlations of the values at points.
@@ -110,7 +115,6 @@ class GaussianProcess:
         -------
         self : GaussianProcess
         """
-        differences = self._differences(X)
         starts = [self.theta, self._prior_mean] if restart else [self.theta]
         bounds = list(
             zip(
@@ -124,7 +128,7 @@ class GaussianProcess:
                 minimize(
                     self._loss,
                     start,
-                    args=(differences, y, noise),
+                    args=(X, y, noise),
                     jac=True,
                     method="L-BFGS-B",
                     bounds=bounds,
@@ -137,20 +141,11 @@ class GaussianProcess:
         self.theta = best.x
         return self.condition(X, y, noise)
 
-    def _differences(self, X):
-        """Squared differences of ordered, and inequality of other coordinates; shape (d, n, n)."""
-        pairs = X.T[:, :, None] - X.T[:, None, :]
-        return np.where(self.ordered[:, None, None], pairs**2, pairs != 0)
-
-    def _loss(self, theta, differences, y, noise):
+    def _loss(self, theta, X, y, noise):
         """Negative log posterior density of theta, and its gradient."""
         n = len(y)
         lengthscales, signal, nugget = self._unpack(theta)
-        # d log k / d log l_j: numbers enter by (x - x')^2 / l^2, categories by [x != x'] / l.
-        weights = np.where(self.ordered, lengthscales**-2, 1.0 / lengthscales)
-        squared = np.tensordot(weights[self.ordered], differences[self.ordered], 1)
-        differs = np.tensordot(weights[~self.ordered], differences[~self.ordered], 1)
-        kernel, slope = _matern(squared, signal * np.exp(-differs))
+        kernel, slope = self._kernel_parts(X, X, theta)
         covariance = kernel.copy()
         covariance[np.diag_indices(n)] += nugget + noise + _JITTER * signal
         try:
@@ -163,11 +158,16 @@ class GaussianProcess:
         # R&W eq. 5.9: d loss / d theta = -1/2 tr((alpha alpha' - K^-1) dK / d theta)
         inner = cho_solve((factor, True), np.eye(n), check_finite=False) - np.outer(alpha, alpha)
         gradient = np.empty_like(theta)
-        along = np.where(self.ordered, np.tensordot(differences, inner * slope, 2), 0.0)
-        across = np.where(self.ordered, 0.0, np.tensordot(differences, inner * kernel, 2))
-        gradient[:-2] = 0.5 * weights * (along + across)
-        gradient[-2] = 0.5 * (inner * kernel).sum()
         gradient[-1] = 0.5 * nugget * np.trace(inner)
+        # d log k / d log l_j: numbers enter by (x - x')^2 / l^2, categories by [x != x'] / l. For symmetric W
+        # sum_ab W_ab (x_a - x_b)^2 / 2 = sum_a x_a^2 (W 1)_a - x' W x, without a matrix for each j.
+        weights, numbers = inner * slope, X[:, self.ordered]
+        along = weights.sum(axis=1) @ numbers**2 - (numbers * (weights @ numbers)).sum(axis=0)
+        gradient[:-2][self.ordered] = along / lengthscales[self.ordered] ** 2
+        inner *= kernel
+        for j in np.flatnonzero(~self.ordered):
+            gradient[j] = 0.5 * (inner * (X[:, j, None] != X[:, j])).sum() / lengthscales[j]
+        gradient[-2] = 0.5 * inner.sum()
         return loss, gradient + deviation / self._prior_std
 
     def condition(self, X, y, noise=0.0):

@@ -25,11 +25,11 @@ _LEARNING_RATE = 0.5
 _SMALLEST_STEP = 1e-2
 
 
-def minimize(method, function, start, low, high):
+def minimize(method, function, start, low, high, non_negative=False):
     """Go downhill from `start` until nothing is gained.
 
-    A positive function is minimised by its logarithm. What is minimised is scaled so that its first gradient
-    has length one: the first step is about one unit long, whatever the unit of the loss is.
+    What is minimised is scaled so that its first gradient has length one: the first step is about one unit
+    long, whatever the unit of the loss is.
 
     Parameters
     ----------
@@ -41,6 +41,10 @@ def minimize(method, function, start, low, high):
         Takes an array of shape (n,), returns a float and an array of shape (n,).
     start, low, high : ndarray of shape (n,)
         Where to begin, and the box.
+    non_negative : bool, default=False
+        Whether the function is known never to be negative: it is minimised by its logarithm then. Of one
+        that may cross zero, all that is below would be equal. On a line, L-BFGS takes the logarithm for as
+        long as it has only seen positive values.
 
     References
     ----------
@@ -55,14 +59,15 @@ def minimize(method, function, start, low, high):
         return
     value, gradient = function(start)
     # Losses span orders of magnitude, and where they are low is what matters.
-    logarithmic = value > 0
+    logarithmic = non_negative and value > 0
     unit = np.linalg.norm(gradient) / (value if logarithmic else 1.0) or 1.0
 
     def scaled(x):
         value, gradient = function(x)
         if logarithmic:
-            value, gradient = np.log(max(value, _TINY)), gradient / max(value, _TINY)
-            gradient = gradient * min(1.0, _STEEPEST / (np.linalg.norm(gradient) or 1.0))
+            value = max(value, _TINY)
+            gradient = gradient / max(value, np.linalg.norm(gradient) / _STEEPEST)
+            value = np.log(value)
         return value / unit, gradient / unit
 
     least = _TOLERANCE / unit * (1.0 if logarithmic else abs(value))
@@ -84,7 +89,8 @@ def _on_a_line(function, x, low, high):
         value, gradient = function(np.array([x]))
         known[x] = value, gradient[0]
         # Losses often grow exponentially away from the optimum: their logarithm is closer to a cubic.
-        logs = {x: (np.log(f), g / f) for x, (f, g) in known.items()} if value > 0 else known
+        positive = all(f > 0 for f, _ in known.values())
+        logs = {x: (np.log(f), g / f) for x, (f, g) in known.items()} if positive else known
         best = min(known, key=known.get)
         value, slope = logs[best]
         if slope == 0:

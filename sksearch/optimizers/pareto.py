@@ -63,7 +63,8 @@ def crowded_merit(values):
     r"""Order rows as NSGA-II does: by front first, and within a front those in the less crowded places first.
 
     The crowding distance of a row is the sum, over objectives, of the gap between its two neighbours on the
-    same front, as a share of the front's extent; infinite at the ends.
+    same front, as a share of the front's extent; infinite at the ends. Objectives in which a front has no
+    extent tell nothing of its rows and are passed over; where that is all of them, no row is crowded.
 
     Parameters
     ----------
@@ -83,18 +84,19 @@ def crowded_merit(values):
     """
     finite = np.isfinite(values).all(axis=1)
     merit = np.full(len(values), -np.inf)
-    told = values[finite]
+    told = _halved(values[finite])
     fronts = non_dominated_sort(told)
     crowding = np.zeros(len(told))
     for front in range(fronts.max(initial=-1) + 1):
         rows = np.flatnonzero(fronts == front)
-        for objective in told[rows].T:
+        varying = [objective for objective in told[rows].T if np.ptp(objective) > 0]
+        if not varying:
+            crowding[rows] = np.inf
+        for objective in varying:
             order = np.argsort(objective, kind="stable")
-            extent = np.ptp(objective)
+            ranked = objective[order]
             gaps = np.full(len(rows), np.inf)
-            if extent > 0:
-                ranked = objective[order]
-                gaps[1:-1] = (ranked[2:] - ranked[:-2]) / extent
+            gaps[1:-1] = (ranked[2:] - ranked[:-2]) / np.ptp(objective)
             crowding[rows[order]] += gaps
     merit[finite] = -fronts + 1.0 - 1.0 / (1.0 + crowding)
     return merit
@@ -158,7 +160,7 @@ def scalarize(values, weights, rho=0.05):
     Returns
     -------
     scalars : ndarray of shape (n,)
-        Larger is better; -inf for failures.
+        Larger is better; -inf for failures, and for what is worse than the front by more than a float holds.
 
     References
     ----------
@@ -169,14 +171,20 @@ def scalarize(values, weights, rho=0.05):
     scalars = np.full(len(values), -np.inf)
     if not finite.any():
         return scalars
-    told = values[finite]
+    told = _halved(values[finite])
     front = told[non_dominated(told)]
     best = told.max(axis=0)
     # Of a front of one point, or with equal values in an objective, everything told sets the scale.
     span = np.where(np.ptp(front, axis=0) > 0, np.ptp(front, axis=0), np.ptp(told, axis=0))
-    distance = weights * (best - told) / np.where(span > 0, span, 1.0)
+    with np.errstate(over="ignore"):
+        distance = weights * (best - told) / np.where(span > 0, span, 1.0)
     scalars[finite] = -distance.max(axis=1) - rho * distance.sum(axis=1)
     return scalars
+
+
+def _halved(values):
+    """Values whose differences are floats, too; only their ratios matter."""
+    return values / 2
 
 
 def _dominates(values):

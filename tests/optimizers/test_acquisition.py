@@ -40,6 +40,23 @@ def test_gradients_agree_with_finite_differences(gp, name, incumbent):
         np.testing.assert_allclose(gradients[:, j], slopes, rtol=1e-4, atol=1e-6)
 
 
+def test_integers_of_many_values_are_not_climbed_one_by_one():
+    space = Space({"a": (0, 10**12), "b": (1, 10**12, "log-uniform")})
+    rng = np.random.default_rng(0)
+    points = space.sample(20, rng)
+    gp = GaussianProcess(space.ordered).fit(points, rng.standard_normal(20))
+    n_calls = 0
+
+    class Counting(ACQUISITIONS["log-ei"]):
+        def __call__(self, X):
+            nonlocal n_calls
+            n_calls += 1
+            return super().__call__(X)
+
+    maximize(Counting(gp, 1.0), space, space.sample(50, rng))
+    assert n_calls < 100
+
+
 @pytest.mark.parametrize("name", ACQUISITIONS)
 def test_maximize_beats_a_large_random_sample_with_legal_points(gp, name):
     acquisition = ACQUISITIONS[name](gp, 1.0)

@@ -179,3 +179,18 @@ def test_what_is_asked_does_not_depend_on_what_was_told_ahead():
         resumed.note(point, [{"loss": loss, "gradient": gradient}])
         resumed.tell([point], [value])
     np.testing.assert_array_equal(first.ask(), resumed.ask())
+
+
+@pytest.mark.parametrize("seed", [2, 4])
+def test_scores_that_cross_zero_are_descended_to_their_best(seed):
+    rng = np.random.default_rng(seed)
+    best, steep = rng.uniform(0.2, 0.8, 4), 10 ** rng.uniform(-1, 0.5, 4)
+
+    def negative_score(params):
+        return (steep * (np.array(list(params.values())) - best) ** 2).sum() - 0.5 * steep.min(), {}
+
+    space = Space(dict.fromkeys("abcd", (0.0, 1.0)))
+    optimizer, values = run(make(space, seed, n_restarts=0), 120, negative_score, derivatives=False)
+    assert optimizer.finished
+    assert max(values) > 0
+    assert min(values) + 0.5 * steep.min() < 1e-3 * steep.min()

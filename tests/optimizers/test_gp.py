@@ -21,13 +21,12 @@ def data():
 def test_gradient_of_the_loss_agrees_with_finite_differences(data, seed):
     X, y = data
     gp = GaussianProcess(ORDERED)
-    differences = gp._differences(X)
     noise = np.random.default_rng(seed).random(len(y)) * 0.01
     theta = gp.theta + 0.5 * np.random.default_rng(seed).standard_normal(len(gp.theta))
-    gradient = gp._loss(theta, differences, y, noise)[1]
+    gradient = gp._loss(theta, X, y, noise)[1]
     error = check_grad(
-        lambda t: gp._loss(t, differences, y, noise)[0],
-        lambda t: gp._loss(t, differences, y, noise)[1],
+        lambda t: gp._loss(t, X, y, noise)[0],
+        lambda t: gp._loss(t, X, y, noise)[1],
         theta,
     )
     assert error < 1e-5 * np.abs(gradient).max()

@@ -79,6 +79,17 @@ def test_points_that_are_expected_are_not_asked(make):
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS)
+def test_points_that_were_told_are_not_expected_again(make):
+    space = Space({"a": [1, 2, 3, 4, 5, 6], "b": ["x", "y"]})
+    optimizer = make(space, np.random.default_rng(0))
+    points = np.array(list(space.grid()))
+    optimizer.tell(points[:9], np.arange(9.0))
+    for point in points[:9]:
+        optimizer.expect(point)
+    assert len(optimizer.ask(5)) == 3
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS)
 def test_same_seed_same_points_and_pickling_changes_nothing(make):
     one, other = (run(make(SPACE, np.random.default_rng(3)), 14) for _ in range(2))
     np.testing.assert_array_equal(one.points, other.points)
@@ -114,6 +125,15 @@ def test_telling_a_point_again_replaces_its_value():
     optimizer.tell(points[:1], [3.0])
     assert optimizer.values.tolist() == [3.0, 2.0]
     assert optimizer.noise.tolist() == [0.0, 0.5]
+
+
+@pytest.mark.parametrize("variance", [np.nan, -1.0])
+def test_a_variance_that_is_none_is_refused(variance):
+    optimizer = RandomOptimizer(SPACE, np.random.default_rng(0))
+    points = optimizer.ask(2)
+    with pytest.raises(ValueError, match="Variances must not be negative or NaN"):
+        optimizer.tell(points, [1.0, 2.0], [0.5, variance])
+    assert not len(optimizer.values)
 
 
 def test_the_model_beats_random_search_on_every_seed():
@@ -242,6 +262,20 @@ def test_the_model_predicts_settings_on_the_scale_of_the_values():
     assert np.corrcoef(mean, truth)[0, 1] > 0.5
     one_mean, one_std = optimizer.predict(new[0])
     assert (one_mean, one_std) == (pytest.approx(mean[0]), pytest.approx(std[0]))
+
+
+def test_predictions_of_noisy_values_are_as_uncertain_as_these():
+    outside = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        optimizer = BayesianOptimizer(Space({"a": (0.0, 1.0), "b": (0.0, 1.0)}), rng)
+        for _ in range(30):
+            points = optimizer.ask(1)
+            optimizer.tell(points, np.sin(5 * points).sum(axis=1) + 0.05 * rng.standard_normal(1))
+        best = np.argsort(-optimizer.values)[:5]
+        mean, std = optimizer.predict([optimizer.space.decode(point) for point in optimizer.points[best]])
+        outside.append(np.abs(mean - optimizer.values[best]) > 2 * std)
+    assert np.mean(outside) < 0.2
 
 
 def test_predictions_leave_no_trace_in_the_search():

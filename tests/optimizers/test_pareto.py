@@ -145,3 +145,23 @@ def test_crowded_merit_puts_fronts_first_and_then_the_less_crowded():
     assert merit[2] > 0.0 > merit[5]
     assert merit[4] <= 0.0
     assert merit[5] == -np.inf
+
+
+def test_an_objective_that_is_constant_on_a_front_crowds_nobody():
+    values = np.array([[0.0, 4.0], [1.0, 3.0], [1.1, 2.9], [4.0, 0.0]])
+    merit = crowded_merit(np.column_stack([values, np.ones(4)]))
+    np.testing.assert_array_equal(merit, crowded_merit(values))
+    assert merit.min() < 1.0
+    np.testing.assert_array_equal(crowded_merit(np.ones((3, 2))), 1.0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [1e308, 1e-300])
+def test_extents_beyond_floats_are_no_obstacle(size):
+    front = np.array([[-size, size], [size / 2, -size / 2], [0.0, 0.0], [size, -size]])
+    values = np.vstack([front, [[-1e308, -1e308]]])
+    scalars, merit = scalarize(values, np.array([0.4, 0.6])), crowded_merit(values)
+    np.testing.assert_allclose(scalars[:4], scalarize(front / size, np.array([0.4, 0.6])))
+    np.testing.assert_allclose(merit[:4], crowded_merit(front / size))
+    assert scalars[4] < scalars[:4].min()
+    assert merit[4] == 0.0
