@@ -1,5 +1,6 @@
 """Choosing the winner of a search."""
 
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,10 @@ from sksearch.space.dimensions import Categorical, is_number
 
 _NAME = "one-standard-error"
 _COLUMN = "mean_test_"
+
+# Means that differ by less than this share of their scores are equal: the order of a sum decides the last
+# bits.
+_ROUNDING = 1e-12
 
 
 class OneStandardError:
@@ -21,8 +26,8 @@ class OneStandardError:
               \mathrm{SE}_b = \sqrt{\frac{1}{K (K - 1)} \sum_k (s_{bk} - m_b)^2}.
 
     Only candidates that were run to their end without failure take part. Among equally simple ones the
-    higher mean wins, then the earlier row. Folds share training data, so that the standard error is a rule
-    of thumb rather than a confidence interval.
+    higher mean wins, then the earlier row; rounding errors make no mean higher. Folds share training data, so
+    that the standard error is a rule of thumb rather than a confidence interval.
 
     Given as `refit` of a search; of scikit-learn's own searches too, since it is called with
     ``cv_results_`` and returns a row. ``refit="one-standard-error"`` is this with its defaults.
@@ -150,11 +155,22 @@ class OneStandardError:
 
     def choose(self, scores, rank):
         """Return the winner's row in scores of shape (n_candidates, n_splits)."""
-        mean = scores.mean(axis=1)
-        best = mean.argmax()
+        best = highest(scores)
         error = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
-        near = np.flatnonzero(mean >= mean[best] - error)
-        return near[np.lexsort((-mean[near], rank[near]))[0]]
+        near = np.flatnonzero(_reach(scores, best, error))
+        simplest = near[rank[near] == rank[near].min()]
+        return simplest[highest(scores[simplest])]
+
+
+def highest(scores):
+    """Return the row of the highest mean, the first of those that are equal."""
+    return _reach(scores, scores.mean(axis=1).argmax()).argmax()
+
+
+def _reach(scores, row, error=0.0):
+    """Say which means reach that of a row less an error, but for what may be due to rounding."""
+    mean, size = scores.mean(axis=1), np.abs(scores).max(axis=1)
+    return mean >= mean[row] - error - _ROUNDING * np.maximum(size, size[row])
 
 
 def rule_of(refit):
@@ -173,7 +189,8 @@ def rule_of(refit):
 
 def complete_scores(cv_results_, metric, rule):
     """Return rows that took part in the choice, and their scores, of shape (n_candidates, n_splits)."""
-    n_splits = sum(name.startswith("split") and name.endswith(f"_test_{metric}") for name in cv_results_)
+    column = re.compile(rf"split\d+_test_{re.escape(metric)}")
+    n_splits = sum(column.fullmatch(name) is not None for name in cv_results_)
     scores = np.column_stack([cv_results_[f"split{fold}_test_{metric}"] for fold in range(n_splits)])
     complete = np.isfinite(scores).all(axis=1)
     if rule is not None and "status" in cv_results_:

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from sksearch._messages import did_you_mean
-from sksearch.selection import complete_scores, rule_of
+from sksearch.selection import complete_scores, highest, rule_of
 
 # Up to so many folds all bootstrap samples are enumerated, 1716 for 7; of more folds some are drawn.
 _ENUMERABLE = 7
@@ -148,7 +148,7 @@ def corrected_score(cv_results_, metric, rule=None):
     estimates, weights = [], []
     for sample, weight in _bootstrap_samples(scores.shape[1]):
         inside = scores[:, sample]
-        winner = inside.mean(axis=1).argmax() if rule is None else rule.choose(inside, rank)
+        winner = highest(inside) if rule is None else rule.choose(inside, rank)
         estimates.append(np.delete(scores[winner], sample).mean())
         weights.append(weight)
     return float(np.average(estimates, weights=weights))

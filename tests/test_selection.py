@@ -260,6 +260,36 @@ def test_without_a_candidate_that_did_not_fail_there_is_no_winner():
         search_table(table, fails=[0], error_score=0.0, refit="one-standard-error")
 
 
+def results_of(table, metric="score"):
+    results = {f"split{fold}_test_{metric}": column for fold, column in enumerate(np.transpose(table))}
+    return results | {f"mean_test_{metric}": np.mean(table, axis=1)}
+
+
+@pytest.mark.parametrize("unit", [1.0, -1.0, 1e-9])
+def test_means_that_differ_by_rounding_errors_are_equal(unit):
+    table = unit * np.array([[0.52, 0.52, 0.52], [0.57, 0.52, 0.47], [0.52, 0.47, 0.57]])
+    assert len(set(table.mean(axis=1))) > 1
+    for rows in ([0, 1, 2], [2, 1, 0]):
+        results = results_of(table[rows]) | {"mean_fit_time": np.array([2.0, 1.0, 2.0])}
+        assert OneStandardError()(results) == 1
+        assert OneStandardError(simplicity=lambda params: 0)(results | {"params": [{}] * 3}) == 0
+
+
+def test_hopeless_scores_make_others_no_equals():
+    results = results_of([[0.8, 0.8], [0.9, 0.9], [-1e15, -1e15]])
+    assert OneStandardError(simplicity=lambda params: 0)(results | {"params": [{}] * 3}) == 1
+    assert corrected_score(results, "score") == pytest.approx(0.9)
+
+
+def test_a_metric_whose_name_ends_like_another_one_is_another_one():
+    table = [[0.1, 0.2], [0.3, 0.3]]
+    results = results_of(table, "a") | results_of(np.zeros((2, 2)), "x_test_a")
+    assert corrected_score(results, "a") == pytest.approx(0.3)
+    assert corrected_score(results, "x_test_a") == 0.0
+    several = results | {"params": [{}] * 2}
+    assert OneStandardError(metric="a", simplicity=lambda params: 0)(several) == 1
+
+
 def test_other_names_of_metrics_and_callables_are_left_as_they_are():
     assert search_table(NEAR, refit="accuracy").best_params_ == {"row": 0}
     search = search_table(NEAR, refit=lambda results: 3)
@@ -300,6 +330,14 @@ def test_with_many_folds_it_is_the_same_for_the_same_scores():
 def test_a_clear_winner_keeps_its_score():
     table = [[0.9, 0.8, 0.7, 0.8], [0.2, 0.1, 0.2, 0.1], [0.3, 0.3, 0.1, 0.2]]
     assert search_table(table).best_score_corrected_ == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_correction_takes_means_that_differ_by_rounding_errors_for_equal():
+    # On folds 0, 1, 1, 2 the means are equal, and the first one wins; the second one would by its last bit.
+    table = np.array([[0.69, 0.67, 0.65, 0.1], [0.67, 0.67, 0.67, 0.9]])
+    assert table[1, [0, 1, 1, 2]].mean() > table[0, [0, 1, 1, 2]].mean()
+    in_percent = corrected_score(results_of(np.round(100 * table)), "score")
+    assert corrected_score(results_of(table), "score") == pytest.approx(in_percent / 100)
 
 
 @pytest.mark.parametrize("n_splits", [3, 5, 10])
