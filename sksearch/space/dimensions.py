@@ -9,20 +9,22 @@ from numbers import Real as RealNumber
 
 import numpy as np
 
+from sksearch._messages import did_you_mean
 from sksearch.space.identity import identity, plain
 
 PRIORS = ("uniform", "log-uniform")
 
 # No np.clip here: its overhead is several times that of the arithmetic, on as few numbers as a point has.
 
-# Ranges are computed in floats: beyond these, differences overflow, and integers are not exact.
+# Ranges are computed in floats: beyond these, differences overflow, and integers are not exact. A logarithm
+# loses more of their bits.
 _LARGEST = 1e300
-_LARGEST_INTEGER = 2**52
+_LARGEST_POWERS = {"uniform": 52, "log-uniform": 45}
 
 
 def is_number(value):
-    """Whether a value is a real number; booleans are categories, not numbers."""
-    return isinstance(value, RealNumber) and not isinstance(value, (bool, np.bool_))
+    """Whether a value is a real number; booleans and spans of time are categories, not numbers."""
+    return isinstance(value, RealNumber) and not isinstance(value, (bool, np.bool_, np.timedelta64))
 
 
 class Dimension(ABC):
@@ -111,6 +113,8 @@ class Interval(Dimension):
     """A numeric interval on a linear or logarithmic scale: what the dimensions of numbers share."""
 
     def __init__(self, low, high, prior="uniform"):
+        # NumPy's narrow floats can not be compared with all numbers; its wide one is a float.
+        low, high = (bound if isinstance(bound, float) else plain(bound) for bound in (low, high))
         if not (is_number(low) and is_number(high)) or not abs(low) + abs(high) < _LARGEST:
             raise ValueError(
                 f"bounds must be two finite numbers below {_LARGEST:g} in size, got ({low!r}, {high!r}); "
@@ -122,7 +126,8 @@ class Interval(Dimension):
                 "swap them, or write a list with one value to keep the parameter fixed."
             )
         if prior not in PRIORS:
-            raise ValueError(f"the prior must be one of {PRIORS}, got {prior!r}.")
+            hint = did_you_mean(str(prior), PRIORS, "leave it out for a uniform one.")
+            raise ValueError(f"the prior must be one of {PRIORS}, got {prior!r}; {hint}")
         if prior == "log-uniform" and low <= 0:
             raise ValueError(
                 f"a log-uniform range needs bounds above 0, got low={low!r}; "
@@ -230,8 +235,11 @@ class Integer(Interval):
         super().__init__(low, high, prior)
         if low != int(low) or high != int(high):
             raise ValueError(f"bounds must be integers, got ({low!r}, {high!r}); use Real instead.")
-        if max(abs(low), abs(high)) > _LARGEST_INTEGER:
-            raise ValueError(f"integers must be within +-2**52, got ({low!r}, {high!r}); use Real instead.")
+        if max(abs(low), abs(high)) > 2 ** (power := _LARGEST_POWERS[prior]):
+            raise ValueError(
+                f"integers of a {prior} range must be within +-2**{power}, got ({low!r}, {high!r}); write "
+                f"narrower bounds, such as (1, 2**{power}, {prior!r})."
+            )
         self.low, self.high = int(low), int(high)
 
     @property

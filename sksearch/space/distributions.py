@@ -9,6 +9,9 @@ from sksearch.space.dimensions import Dimension, is_number
 _TAIL = 1e-6
 _LONGEST_TABLE = 10_000
 
+# The probability of values that may be missing in a table: those far out in a heavy tail.
+_MOST_LEFT_OUT = 1e-3
+
 
 def as_written(distribution):
     """Return a frozen ``scipy.stats`` distribution as the call that made it."""
@@ -88,6 +91,11 @@ class Discrete(_Distribution):
     distribution : frozen scipy.stats distribution
         Anything with ``pmf``, ``ppf`` and ``support``.
 
+    Raises
+    ------
+    ValueError
+        If the distribution is spread over more values than a table holds.
+
     Examples
     --------
     >>> from scipy.stats import poisson
@@ -114,10 +122,19 @@ class Discrete(_Distribution):
             shift = self.low - np.min(given)
             return np.sort(np.asarray(given, float)) + shift
         start = self.low
-        # The table begins where the mass does, which need not be where the support does.
-        if not np.isfinite(start) or self.distribution.cdf(start + _LONGEST_TABLE) < 0.5:
+        # The table begins where the mass does if it would end before the mass does.
+        if not np.isfinite(start) or self._beyond(start) > _TAIL:
             start = self.distribution.ppf(_TAIL)
+            if self._beyond(start) > _MOST_LEFT_OUT:
+                raise ValueError(
+                    f"{self!r} is spread over more than {_LONGEST_TABLE} values; use Integer(low, high) or "
+                    "Integer(low, high, 'log-uniform') instead."
+                )
         return start + np.arange(min(self.high - start + 1, _LONGEST_TABLE))
+
+    def _beyond(self, start):
+        """The probability of what is beyond the end of a table."""
+        return 1 - self.distribution.cdf(start + _LONGEST_TABLE - 1)
 
     @property
     def size(self):

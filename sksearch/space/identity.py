@@ -1,9 +1,15 @@
 """What makes two parameter values the same value."""
 
+import sys
 from numbers import Integral, Real
+from operator import attrgetter
 
 import joblib
 import numpy as np
+from sklearn.base import BaseEstimator
+
+# What Python has for these depends on their unit: a date, a datetime or an integer.
+_TIMES = (np.datetime64, np.timedelta64)
 
 
 def identity(value):
@@ -34,10 +40,14 @@ def identity(value):
     >>> identity(SVC(C=2)) == identity(SVC(C=2))
     True
     """
+    if isinstance(value, np.generic):
+        if isinstance(value, _TIMES):
+            return (type(value).__name__, value.dtype.str, value.tobytes())
+        value = plain(value)
     if value is None or isinstance(value, (str, bytes)):
         return (type(value).__name__, value)
-    if isinstance(value, (bool, np.bool_)):
-        return ("bool", bool(value))
+    if isinstance(value, bool):
+        return ("bool", value)
     if type(value) is int or (type(value) is not float and isinstance(value, Integral)):
         return ("int", int(value))
     if type(value) is float or isinstance(value, Real):  # abstract classes are slow to ask
@@ -55,9 +65,10 @@ def identity(value):
         return ("class", value)
     if isinstance(value, np.ndarray) and value.dtype != object:
         return ("array", value.shape, value.dtype.str, value.tobytes())
-    if hasattr(value, "get_params"):
-        return ("estimator", type(value), identity(value.get_params(deep=False)))
-    if getattr(value, "__qualname__", "<").isidentifier() and not hasattr(value, "__func__"):
+    if hasattr(value, "get_params") and not is_frozen(value):
+        params = identity(value.get_params(deep=False))
+        return ("estimator", type(value), params, kept_beside_params(value))
+    if is_importable(value):
         return ("function", value.__module__, value.__qualname__)  # the same in every process
     try:
         return ("object", joblib.hash(value))
@@ -68,10 +79,35 @@ def identity(value):
 def plain(value):
     """Return the Python number, string or boolean that a scalar of NumPy stands for; anything else as it is.
 
+    Times are as they are too: of nanoseconds, Python would make an integer.
+
     Examples
     --------
     >>> import numpy as np
     >>> plain(np.int64(3))
     3
     """
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if isinstance(value, np.generic) and not isinstance(value, _TIMES) else value
+
+
+def is_frozen(estimator):
+    """Tell whether a clone keeps more than parameters, such as what a FrozenEstimator has learned."""
+    own = getattr(type(estimator), "__sklearn_clone__", None)
+    return own is not None and own is not BaseEstimator.__sklearn_clone__
+
+
+def kept_beside_params(estimator):
+    """Return as a text what every clone keeps beside parameters: `set_output`, and requests of metadata."""
+    names = ("_sklearn_output_config", "_metadata_request")
+    return repr([getattr(estimator, name, None) for name in names])
+
+
+def is_importable(function):
+    """Tell whether this is what its module has under its name.
+
+    Lambdas are not, nor what `functools.wraps` gave the name of another, or a notebook has defined again.
+    """
+    try:
+        return attrgetter(function.__qualname__)(sys.modules[function.__module__]) is function
+    except (AttributeError, KeyError, TypeError):
+        return False

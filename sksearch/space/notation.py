@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rv_continuous, rv_discrete
 
+from sksearch._messages import did_you_mean
 from sksearch.space.dimensions import PRIORS, Categorical, Dimension, Integer, Real, is_number
 from sksearch.space.distributions import Continuous, Discrete, as_written
 
@@ -45,6 +46,8 @@ def as_dimension(name, value):
             return _from_scipy(value)
         if isinstance(value, tuple) and _looks_like_range(value):
             return _from_range(value)
+        if isinstance(value, list) and _has_prior(value) and value[2] in PRIORS:
+            raise ValueError(f"a range is written as a tuple, not as a list; write {tuple(value)!r}.")
     except ValueError as error:
         raise ValueError(f"Parameter {name!r}: {error}") from None
     except TypeError as error:
@@ -58,7 +61,8 @@ def _as_list(name, value):
             f"Parameter {name!r}: an array of values must be one-dimensional, got shape "
             f"{value.shape}; write list(array) to choose between its rows."
         )
-    is_sequence = isinstance(value, Sequence) or hasattr(value, "__array__")
+    # A data frame is an array too, but a list of its columns' names.
+    is_sequence = isinstance(value, Sequence) or (hasattr(value, "__array__") and np.ndim(value) == 1)
     if isinstance(value, (str, bytes, dict)) or not is_sequence:
         # scikit-learn's own words, which people search for, then ours.
         raise TypeError(
@@ -72,8 +76,7 @@ def _as_list(name, value):
             f"Parameter grid for parameter {name!r} need to be a non-empty sequence, got: {value!r}; "
             "list the values to choose from."
         )
-    # Python's own numbers: what an estimator is given should print, compare and pickle as expected.
-    return value.tolist() if isinstance(value, np.ndarray) else list(value)
+    return list(value)
 
 
 def _looks_like_range(value):
@@ -83,8 +86,13 @@ def _looks_like_range(value):
     return (
         (len(value) == 2 and numbers == 2)
         or (len(value) > 2 and numbers > 0 and named)
-        or (len(value) == 3 and is_number(value[0]) and is_number(value[1]) and not is_number(value[2]))
+        or (_has_prior(value) and bool(did_you_mean(value[2], PRIORS, "")))
     )
+
+
+def _has_prior(value):
+    """Tell whether these are two numbers and a text."""
+    return len(value) == 3 and all(map(is_number, value[:2])) and isinstance(value[2], str)
 
 
 def _from_range(value):
@@ -111,8 +119,14 @@ def _from_scipy(value):
     # The same numbers with a scale the optimizers know, and a hundred times faster than scipy.stats.
     if value.dist.name == "uniform":
         return Real.from_open_interval(float(low), float(high))
-    if value.dist.name in ("loguniform", "reciprocal") and low > 0:
+    if value.dist.name in ("loguniform", "reciprocal") and _location(value) == 0:
         return Real(float(low), float(high), "log-uniform")
     if value.dist.name == "randint" and high > low and float(low).is_integer():
         return Integer(int(low), int(high))
     return Discrete(value) if hasattr(value.dist, "pmf") else Continuous(value)
+
+
+def _location(frozen):
+    """The `loc` of a frozen distribution of two shapes: draws that it is added to are on no log scale."""
+    positional = dict(enumerate(frozen.args))
+    return frozen.kwds.get("loc", positional.get(2, 0))

@@ -5,10 +5,11 @@ from math import inf, prod
 
 import numpy as np
 
-from sksearch.space.dimensions import Categorical
+from sksearch.space.dimensions import Categorical, Interval
 from sksearch.space.identity import identity
 from sksearch.space.notation import as_dimension
 from sksearch.space.subset import Subset
+from sksearch.space.vector import Vector
 
 # Inactive coordinates all stand here, so that they tell two points of a branch nothing.
 _INACTIVE = 0.5
@@ -103,7 +104,10 @@ class Space:
         self.size = self._count()
 
     def _count(self):
-        total = sum(prod(dim.size for dim in branch.values()) for branch in self.branches)
+        sizes = [[dim.size for dim in branch.values()] for branch in self.branches]
+        if any(inf in branch for branch in sizes):  # times inf, a number of subsets may be too large
+            return inf
+        total = sum(map(prod, sizes))
         if self._overlapping and total <= _COUNTABLE:
             return sum(1 for _ in self.grid())
         return total
@@ -206,10 +210,13 @@ class Space:
         for name, derivative in gradient.items():
             if (columns := self._columns[index].get(name)) is not None:
                 dimension = self.branches[index][name]
-                if np.ndim(derivative) and len(derivative) != dimension.width:
+                if np.ndim(derivative) and (n := len(derivative)) != dimension.width:
+                    fix = f"a Vector of {n}"
+                    if isinstance(dimension, Interval):
+                        fix = repr(Vector(n, dimension.low, dimension.high, dimension.prior))
                     raise ValueError(
-                        f"Parameter {name!r} is searched as {dimension!r}, but the estimator has "
-                        f"{len(derivative)} numbers of it; write {len(derivative)} in its place."
+                        f"Parameter {name!r} is searched as {dimension!r}, but the estimator has {n} numbers "
+                        f"of it; write {fix}."
                     )
                 slope[columns] = dimension.slope(point[columns]) * derivative
         return slope
@@ -231,7 +238,7 @@ class Space:
         for name, columns in self._columns[index].items():
             dimension = self.branches[index][name]
             if columns is not None and getattr(dimension, "prior", None) == "log-uniform":
-                widths[columns] = np.log(dimension.high / dimension.low)
+                widths[columns] = np.log(dimension.high) - np.log(dimension.low)
         return widths
 
     @property

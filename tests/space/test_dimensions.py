@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -76,6 +78,16 @@ def test_integer_bounds_hold_and_values_are_python_integers(low, span, log, offs
     assert {dimension.decode([0.0]), dimension.decode([1.0])} == {low, low + span}
 
 
+@given(data=st.data())
+def test_the_largest_integers_survive_the_round_trip_too(data):
+    prior, bound = data.draw(st.sampled_from([("log-uniform", 2**45), ("uniform", 2**52)]))
+    low = data.draw(st.integers(1, bound - 1))
+    value = data.draw(st.integers(max(low, bound - 1000), bound))
+    dimension = Integer(low, bound, prior)
+    assert dimension.decode(dimension.encode(value)) == value
+    assert dimension.decode(dimension.snap(dimension.encode(value)[None])[0]) == value
+
+
 @given(low=st.floats(1e-12, 1e6), factor=st.floats(1.001, 1e9), u=st.floats(-0.5, 1.5), log=st.booleans())
 def test_real_bounds_hold(low, factor, u, log):
     dimension = Real(low, low * factor, "log-uniform" if log else "uniform")
@@ -107,6 +119,23 @@ def test_samples_follow_a_discrete_distribution(distribution):
     expected = 4000 * distribution.pmf(values)
     often = expected > 20
     np.testing.assert_allclose(counts[often], expected[often], atol=5 * np.sqrt(expected.max()))
+
+
+@pytest.mark.parametrize(
+    "distribution",
+    [
+        stats.poisson(9900),
+        stats.binom(20_000, 0.5),
+        stats.poisson(1e6, loc=0.5),
+        stats.geom(1e-3),
+        stats.nbinom(5, 0.01),
+    ],
+    ids=lambda d: f"{d.dist.name}{d.args}",
+)
+def test_the_table_of_a_wide_distribution_is_where_its_bulk_is(distribution):
+    dimension = Discrete(distribution)
+    for u in (1e-3, 0.05, 0.5, 0.95, 0.999):
+        assert dimension.decode([u]) == pytest.approx(distribution.ppf(u), rel=1e-2)
 
 
 def test_log_uniform_reals_are_uniform_in_the_logarithm():
@@ -218,7 +247,12 @@ def test_subset_holds_masks_of_its_length_and_sizes():
         (lambda: Real(0, np.inf), "two finite numbers"),
         (lambda: Real(-1e308, 1e308), "below 1e\\+300 in size"),
         (lambda: Integer(0, 10**400), "below 1e\\+300 in size"),
-        (lambda: Integer(2**60, 2**60 + 5), "within"),
+        (lambda: Integer(2**60, 2**60 + 5), r"a uniform range must be within \+-2\*\*52"),
+        (lambda: Integer(1, 10**15, "log-uniform"), r"a log-uniform range must be within \+-2\*\*45"),
+        (lambda: Discrete(stats.geom(1e-4)), r"geom\(0.0001\) is spread over .* use Integer\(low, high\)"),
+        (lambda: Discrete(stats.nbinom(5, 1e-4)), "spread over more than 10000 values"),
+        (lambda: Discrete(stats.poisson(1e8)), "spread over more than 10000 values"),
+        (lambda: Discrete(stats.zipf(1.5)), "spread over more than 10000 values"),
         (lambda: Subset(3, min_features=0), "1 <= min_features"),
         (lambda: Real("a", 1), "two finite numbers"),
         (lambda: Real(0, 1, "normal"), "prior must be one of"),
@@ -231,6 +265,15 @@ def test_subset_holds_masks_of_its_length_and_sizes():
 def test_impossible_dimensions_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_narrow_floats_are_bounds_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        dimension = Real(np.float32(1), np.float32(2))
+        assert 1e300 not in dimension
+    assert dimension == Real(1.0, 2.0)
+    assert repr(dimension) == repr(Real(1.0, 2.0))
 
 
 @pytest.mark.parametrize("categories", ["abc", b"abc", 5, None])

@@ -1,4 +1,5 @@
 import pickle
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sklearn.svm import SVC
 
 from sksearch.space import Categorical, Integer, Real, Space, Subset
 from sksearch.space.distributions import Discrete
+from sksearch.space.notation import as_dimension
 
 MIXED = {
     "C": loguniform(1e-3, 1e3),
@@ -48,6 +50,11 @@ def test_notations_become_the_dimensions_they_stand_for():
             "n": Real(0, 1),
             "o": (True, False),
             "p": (np.float64(1), np.int64(2)),
+            "q": (3, 5, None),
+            "r": (2, 5, "sqrt"),
+            "s": (1, 2, True),
+            "t": (np.timedelta64(1, "h"), np.timedelta64(2, "h")),
+            "u": [1, "log-uniform", 2],
         }
     )
     kinds = space.branches[0]
@@ -67,6 +74,18 @@ def test_notations_become_the_dimensions_they_stand_for():
     assert kinds["n"] == Real(0, 1)
     assert kinds["o"] == Categorical([True, False])
     assert kinds["p"] == Real(1.0, 2)
+    assert kinds["q"] == Categorical([3, 5, None])
+    assert kinds["r"] == Categorical([2, 5, "sqrt"])
+    assert kinds["s"] == Categorical([1, 2, True])
+    assert kinds["t"] == Categorical([np.timedelta64(1, "h"), np.timedelta64(2, "h")])
+    assert kinds["u"] == Categorical([1, "log-uniform", 2])
+
+
+def test_a_log_uniform_distribution_that_is_shifted_is_none():
+    assert as_dimension("C", loguniform(1e-3, 1, scale=3)) == Real(3e-3, 3.0, "log-uniform")
+    assert as_dimension("C", loguniform(1e-3, 1, 0, 3)) == Real(3e-3, 3.0, "log-uniform")
+    for shifted in (loguniform(1e-3, 1, loc=3), loguniform(1e-3, 1, 3), loguniform(1e-3, b=1, loc=3)):
+        assert as_dimension("C", shifted).decode([0.5]) == pytest.approx(shifted.median())
 
 
 def test_bounds_are_proposed_where_the_user_wrote_them_and_not_where_a_distribution_never_draws_them():
@@ -97,6 +116,8 @@ def test_distributions_without_arguments_need_not_be_frozen():
 def test_pandas_columns_are_lists_of_values():
     pd = pytest.importorskip("pandas")
     assert Space({"a": pd.Series([1, 2])}).branches[0]["a"] == Categorical([1, 2])
+    with pytest.raises(TypeError, match=r"(?s)'a' needs to be a list .* \(of type DataFrame\)"):
+        Space({"a": pd.DataFrame({"b": [1, 2]})})
 
 
 @pytest.mark.parametrize(
@@ -104,11 +125,15 @@ def test_pandas_columns_are_lists_of_values():
     [
         ({"C": (3, 1)}, ValueError, r"'C': the lower bound must be below.*low=3 and high=1"),
         ({"C": (0, 1, "log-uniform")}, ValueError, r"'C': a log-uniform range needs bounds above 0"),
-        ({"C": (1, 2, "log")}, ValueError, r"'C': the prior must be one of"),
+        ({"C": (1, 2, "log")}, ValueError, r"'C': the prior must be one of.*'log'; did you mean 'log-unif"),
+        ({"C": (1, 2, "Uniform")}, ValueError, r"'C': the prior must be one of.*did you mean 'uniform'"),
+        ({"C": [1e-3, 1.0, "log-uniform"]}, ValueError, r"'C'.*write \(0.001, 1.0, 'log-uniform'\)\."),
+        ({"C": randint(0, 2**60)}, ValueError, r"'C'.* such as \(1, 2\*\*52, 'uniform'\)\."),
+        ({"C": np.float64(3)}, TypeError, r"'C' needs to be a list"),
+        ({"C": MappingProxyType({"a": 1})}, TypeError, r"'C' needs to be a list"),
         ({"C": (1, np.nan)}, ValueError, r"'C': bounds must be two finite numbers"),
         ({"C": (1, 10, "log-uniform", 5)}, ValueError, r"'C': a range is written"),
         ({"C": (1e-3, "1e3", "log-uniform")}, ValueError, r"'C': bounds must be two finite numbers"),
-        ({"C": (1e-3, 1e3, None)}, ValueError, r"'C': the prior must be one of"),
         ({"C": stats.norm([0, 1], 1)}, ValueError, r"'C': the distribution must be of one number"),
         ({"C": []}, ValueError, r"'C' need to be a non-empty sequence"),
         ({"C": ()}, ValueError, r"'C' need to be a non-empty sequence"),
@@ -186,6 +211,8 @@ def test_parameters_that_branches_have_in_common_share_a_column():
         ({"m": Subset(4)}, 15),
         ({"m": Subset(4, min_features=2, max_features=2)}, 6),
         ({"a": [1], "b": uniform(0, 1)}, np.inf),
+        ({"m": Subset(1100), "b": uniform(0, 1)}, np.inf),
+        ([{"m": Subset(1100)}, {"b": uniform(0, 1)}], np.inf),
         ({"a": randint(0, 3)}, 3),
     ],
     ids=str,
@@ -239,3 +266,10 @@ def test_a_setting_outside_is_refused_with_the_reason():
 def test_a_space_pickles():
     space = pickle.loads(pickle.dumps(Space([MIXED, *CONDITIONAL])))
     assert space.decode(space.sample(1, np.random.default_rng(0))[0]) in space
+
+
+def test_the_widest_range_has_a_width_in_log_units():
+    space = Space({"alpha": (1e-200, 1e200, "log-uniform"), "share": (0.0, 1.0)})
+    width, linear = space.log_widths(space.encode({"alpha": 1.0, "share": 0.5}))
+    assert width == pytest.approx(400 * np.log(10))
+    assert np.isnan(linear)

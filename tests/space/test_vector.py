@@ -21,6 +21,21 @@ def test_values_survive_the_way_to_the_cube_and_back(vector, point):
     np.testing.assert_allclose(vector.decode(vector.encode(value)), value, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("dimension", "fix"),
+    [
+        (Vector(5, -3, 3), r"write Vector\(2, -3, 3, prior='uniform'\)\."),
+        (LOG, r"write Vector\(2, 0.001, 1000.0, prior='log-uniform'\)\."),
+        (Continuous(norm()), r"write a Vector of 2\."),
+    ],
+    ids=str,
+)
+def test_another_length_than_the_estimators_is_said_with_what_to_write(dimension, fix):
+    space = Space({"v": dimension})
+    with pytest.raises(ValueError, match=rf"'v' is searched as .* has 2 numbers of it; {fix}"):
+        space.slope(np.full(space.n_columns, 0.5), {"v": np.ones(2)})
+
+
 def test_a_number_stands_for_all_elements():
     assert 1.0 in LOG
     np.testing.assert_allclose(LOG.encode(1.0), [0.5, 0.5, 0.5])
