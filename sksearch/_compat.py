@@ -48,6 +48,7 @@ __all__ = [
     "class_weights",
     "cloudpickle",
     "get_active_backend",
+    "takes_weights",
     "without_callbacks",
 ]
 
@@ -65,7 +66,13 @@ def class_weights(class_weight, classes, y, sample_weight):
 
 def without_callbacks(estimator):
     """Take scikit-learn's callbacks (1.9 and later) from an estimator whose fit is none of their business."""
-    return estimator.set_callbacks() if hasattr(estimator, "set_callbacks") else estimator
+    # Where there are none it is not asked to: it may warn that it would not listen to them.
+    return estimator.set_callbacks() if getattr(estimator, "_skl_callbacks", None) else estimator
+
+
+def takes_weights(scorer):
+    """Whether one scorer of several gets the weights of samples that are given for all, without routing."""
+    return scorer._accept_sample_weight()
 
 
 class SearchCallbacks:

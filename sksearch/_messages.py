@@ -1,5 +1,6 @@
 """What users are told about names that do not exist."""
 
+import sys
 from difflib import get_close_matches
 
 from sklearn.metrics import get_scorer_names
@@ -33,6 +34,18 @@ def check_instance(name, value):
     if isinstance(value, type):
         kind = value.__name__
         raise InvalidParameterError(f"{name}={kind} is a class; pass an instance, {kind}().")
+
+
+def check_estimator(estimator):
+    """Raise an error if an estimator is a class, or a network of torch that nothing is wrapped around."""
+    check_instance("estimator", estimator)
+    torch = sys.modules.get("torch.nn")  # who has a module has imported it
+    if torch is not None and isinstance(estimator, torch.Module) and not hasattr(estimator, "fit"):
+        kind = type(estimator).__name__
+        raise InvalidParameterError(
+            f"estimator must be an object implementing 'fit'. Got {kind}(...) instead; wrap a torch module: "
+            f"`skorch.NeuralNetClassifier({kind}, ...)`."
+        )
 
 
 def check_scoring_names(scoring):

@@ -14,8 +14,8 @@ class BayesSearchCV(AdaptiveSearchCV):
     """Bayesian optimization of hyperparameters by cross-validation.
 
     Every candidate is chosen by a Gaussian process fitted to the scores of those before it: where it
-    expects the largest improvement. It needs far fewer fits than a grid or random search, and a few
-    hundredths of a second to choose.
+    expects the largest improvement. It needs far fewer fits than a grid or random search, and about a
+    hundredth of a second to choose.
 
     Parameters
     ----------
@@ -27,10 +27,12 @@ class BayesSearchCV(AdaptiveSearchCV):
 
         - a list or array of values of any kind (numbers in order are ordinal),
         - a frozen ``scipy.stats`` distribution,
-        - ``(low, high)`` or ``(low, high, prior)`` with `prior` "uniform" or "log-uniform"; two integers
-          make an integer range; both bounds are included,
+        - ``(low, high)`` or ``(low, high, prior)`` with `prior` "uniform" or "log-uniform", both bounds
+          included; two integers make an integer range (write ``(1.0, 10.0)`` for real numbers); any other
+          tuple is a choice between its items,
         - :class:`~sksearch.space.Real`, :class:`~sksearch.space.Integer`,
-          :class:`~sksearch.space.Categorical` or :class:`~sksearch.space.Subset`.
+          :class:`~sksearch.space.Categorical`, :class:`~sksearch.space.Subset` or
+          :class:`~sksearch.space.Vector`.
 
         A list of dicts is their union: each candidate has the parameters of one of them. None takes
         :func:`~sksearch.space.default_space`.
@@ -54,7 +56,7 @@ class BayesSearchCV(AdaptiveSearchCV):
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``. A stream has one fit ahead for each worker, whatever this is.
     random_state : int, RandomState instance or None, default=None
-        Same seed and same `n_jobs`, same candidates.
+        Same seed and same `n_jobs`, same candidates. A stream with several workers is not reproducible.
     error_score : "raise" or float, default=nan
         Score of a fit that fails. A candidate that fails is a row with status "failed", and the search
         goes on; "raise" raises its error.
@@ -88,7 +90,7 @@ class BayesSearchCV(AdaptiveSearchCV):
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them. Of an earlier search's ``cv_results_``, the best settings are
-        tried, up to half of `n_iter`.
+        tried, up to half of `n_iter`; those outside of this space are skipped.
     objectives : list of str, default=None
         At least two metrics to optimise together, for `pareto_front_`: scorers of scikit-learn, which are
         then the scoring, or names in `scoring` where that is given; and "-mean_fit_time" or

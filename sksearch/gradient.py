@@ -4,13 +4,16 @@ import sys
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import clone
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from sksearch._compat import Interval, StrOptions, _MultimetricScorer
+from sksearch._compat import Interval, StrOptions, _MultimetricScorer, _PassthroughScorer, takes_weights
 from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable
 from sksearch.optimizers import DescentOptimizer, RayOptimizer
 from sksearch.optimizers.minimize import METHODS
 from sksearch.search import AdaptiveSearchCV
+from sksearch.space import Integer
 
 # More choices than this can not all be tried, more differences per step would not pay.
 _MOST_ARMS = 16
@@ -47,8 +50,8 @@ class GradientSearchCV(AdaptiveSearchCV):
 
         Everything else is a choice: lists or arrays of values, :class:`~sksearch.space.Categorical`, ranges
         of integers. At most 16 combinations of choices are searched, each of them with a few steps, then the
-        best two. A list of dicts is the union of its dicts. None takes
-        :func:`~sksearch.space.default_space`.
+        best two; where there is nothing but choices, at most `n_iter` of them, if that is more than 16. A
+        list of dicts is the union of its dicts. None takes :func:`~sksearch.space.default_space`.
     n_iter : int, default=50
         Number of candidates. No candidate is evaluated twice; a finite space may end the search earlier.
         If it covers a finite space, candidates are in the order of ``GridSearchCV``. A descent takes 5 to
@@ -69,7 +72,7 @@ class GradientSearchCV(AdaptiveSearchCV):
     pre_dispatch : int or str, default="2*n_jobs"
         As in ``GridSearchCV``. A stream has one fit ahead for each worker, whatever this is.
     random_state : int, RandomState instance or None, default=None
-        Same seed and same `n_jobs`, same candidates.
+        Same seed and same `n_jobs`, same candidates. A stream with several workers is not reproducible.
     error_score : "raise" or float, default=nan
         Score of a fit that fails. A candidate that fails is a row with status "failed", and the search
         goes on; "raise" raises its error.
@@ -91,7 +94,8 @@ class GradientSearchCV(AdaptiveSearchCV):
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them. The best of both is where the descent starts. Of an earlier
-        search's ``cv_results_``, the best settings are tried, up to half of `n_iter`.
+        search's ``cv_results_``, the best settings are tried, up to half of `n_iter`; those outside of this
+        space are skipped.
     objectives : None, default=None
         Not with this searcher, which descends one loss.
     journal : str or path-like, default=None
@@ -279,10 +283,11 @@ class GradientSearchCV(AdaptiveSearchCV):
         if self.gradient == "finite-difference":
             return None
         names = {name for branch in space.branches for name, dim in branch.items() if dim.size == np.inf}
+        several = isinstance(scorers, _MultimetricScorer)
         scorer = scorers
-        if isinstance(scorers, _MultimetricScorer):
+        if several:
             scorer = scorers._scorers[self._optimised or next(iter(scorers._scorers))]
-        return Derivatives(frozenset(names), scorer) if names else None
+        return Derivatives(frozenset(names), scorer, several) if names else None
 
     def _select_best_index(self, refit, refit_metric, results):
         if callable(refit) or not self.guard or "trusted" not in results:
@@ -292,14 +297,18 @@ class GradientSearchCV(AdaptiveSearchCV):
 
     def _check_space(self, space):
         """Raise a ValueError of one sentence if this space is none for a descent."""
-        if space.n_arms > max(_MOST_ARMS, self.n_iter * (space.size < np.inf)):
-            choices = sorted(
-                {name for branch in space.branches for name, dim in branch.items() if 1 < dim.size < np.inf}
-            )
+        most = max(_MOST_ARMS, self.n_iter * (space.size < np.inf))
+        if space.n_arms > most:
+            choices = {
+                name: dim
+                for branch in space.branches
+                for name, dim in sorted(branch.items())
+                if 1 < dim.size < np.inf
+            }
             raise ValueError(
-                f"GradientSearchCV tries all combinations of choices, at most {_MOST_ARMS}, and {choices} "
+                f"GradientSearchCV tries all combinations of choices, at most {most}, and {sorted(choices)} "
                 f"have {space.n_arms}; use BayesSearchCV or GeneticSearchCV, fewer values, or ranges of real "
-                "numbers."
+                f"numbers{_integer_hint(choices.values())}."
             )
         for point, free in space.arms():
             params = space.decode(point)
@@ -324,6 +333,16 @@ class GradientSearchCV(AdaptiveSearchCV):
         )
 
 
+def _integer_hint(dimensions):
+    """Say what a range that may have been meant to be one of real numbers is, and how to write that."""
+    dimension = next((dim for dim in dimensions if isinstance(dim, Integer)), None)
+    if dimension is None:
+        return ""
+    bounds = float(dimension.low), float(dimension.high)
+    written = bounds if dimension.prior == "uniform" else (*bounds, dimension.prior)
+    return f"; two integers are a range of integers: write {written} for one of real numbers"
+
+
 class Derivatives:
     """What is measured of every fit: the loss on the held-out data, and its derivatives.
 
@@ -333,18 +352,22 @@ class Derivatives:
         Parameters to differentiate by, where that is possible.
     scoring : scorer
         What the loss follows.
+    one_of_several : bool, default=False
+        Whether it is one of several scorers, which share what a search gives them.
     """
 
-    def __init__(self, names, scoring):
+    def __init__(self, names, scoring, one_of_several=False):
         self.names = names
         self.scoring = scoring
+        self.one_of_several = one_of_several
 
-    def __call__(self, estimator, X_train, y_train, X_test, y_test, weight, score_weight, number, fold):
+    def __call__(self, estimator, X_train, y_train, X_test, y_test, fit_params, score_params, number, fold):
         names = self.names & differentiable(estimator)
         if not names:
             return {}
         derivative = Hypergradient(estimator, names, self.scoring)
-        data = (estimator, X_train, y_train, X_test, y_test, weight, score_weight)
+        weights = self._fit_weight(estimator, fit_params), self._score_weight(estimator, score_params)
+        data = (estimator, X_train, y_train, X_test, y_test, *weights)
         try:
             loss, gradient = derivative(*data)
             measured = {"loss": loss, "gradient": _by_own_values(estimator, gradient)}
@@ -353,6 +376,39 @@ class Derivatives:
         except NotDifferentiable:
             return {}
         return measured
+
+    @staticmethod
+    def _fit_weight(estimator, params):
+        """Return the weights of samples that reach the last step, which is what is differentiated."""
+        if hasattr(estimator, "steps"):
+            name, last = estimator.steps[-1]
+            if not _routes():
+                return params.get(f"{name}__sample_weight")
+            params = _routed(last, "fit", params)
+        return params.get("sample_weight")
+
+    def _score_weight(self, estimator, params):
+        """Return the weights of samples that reach the scorer, or the ``score`` of the last step."""
+        scorer = self.scoring
+        if self.one_of_several and params:
+            if _routes():
+                params = _routed(scorer, "score", params)
+            elif not takes_weights(scorer):
+                return None
+        if _routes() and isinstance(scorer, _PassthroughScorer) and hasattr(estimator, "steps"):
+            params = _routed(estimator.steps[-1][1], "score", params)
+        return params.get("sample_weight")
+
+
+def _routes():
+    return get_config()["enable_metadata_routing"]
+
+
+def _routed(consumer, method, params):
+    """Return which parameters reach a method, by its own names of them, out of those its caller has."""
+    mapping = MethodMapping().add(caller=method, callee=method)
+    router = MetadataRouter(owner="search").add(consumer=consumer, method_mapping=mapping)
+    return router.route_params(caller=method, params=params).consumer[method]
 
 
 def _by_own_values(estimator, gradient):

@@ -4,6 +4,9 @@ from numbers import Real
 
 import numpy as np
 
+# What fits return beside scores and times.
+_BESIDES = ("details", "measured")
+
 
 def tabulate(trials, resource, n_splits, metric):
     """Arrange trials as scikit-learn formats them, with the columns that it does not have.
@@ -37,7 +40,8 @@ def tabulate(trials, resource, n_splits, metric):
         folds = trial.folds
         counting = set(folds if trial.failed else resource.finished(trial))
         table += [folds[fold] if fold in counting else nothing for fold in range(n_splits)]
-    table = [{name: value for name, value in row.items() if name != "details"} for row in table]
+    # What is not in every row, since fits fail, scikit-learn can not arrange.
+    table = [{name: value for name, value in row.items() if name not in _BESIDES} for row in table]
     columns = {
         "status": np.array([trial.status(metric) for trial in trials], dtype=object),
         "n_resources": np.array([resource.amounts[len(trial.steps) - trial.n_steps - 1] for trial in trials]),
@@ -84,7 +88,7 @@ def without_infinity(scores):
     return np.nan if np.isinf(scores) else scores
 
 
-def best_first(results, names, most):
+def best_first(results, names):
     """List the settings of an earlier search, best first.
 
     Parameters
@@ -93,8 +97,6 @@ def best_first(results, names, most):
         Its ``cv_results_``. Of several metrics, the first one counts.
     names : set of str
         Parameters that are of interest; the resource of an earlier search may be another one.
-    most : int
-        Most settings to list.
 
     Returns
     -------
@@ -108,5 +110,4 @@ def best_first(results, names, most):
             "[{...}, ...]."
         )
     rows = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])]
-    params = [{k: v for k, v in results["params"][row].items() if k in names} for row in rows]
-    return params[:most]
+    return [{k: v for k, v in results["params"][row].items() if k in names} for row in rows]

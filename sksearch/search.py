@@ -28,7 +28,7 @@ from sksearch._compat import (
     _num_samples,
     _warn_or_raise_about_fit_failures,
 )
-from sksearch._messages import check_instance, check_scoring_names
+from sksearch._messages import check_estimator, check_instance, check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.environment import environment_for
 from sksearch.execution.journal import identity_of
@@ -191,7 +191,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         """
         deadline = time.monotonic() + (np.inf if self.timeout is None else self.timeout)
         # -- prepare
-        check_instance("estimator", self.estimator)
         check_scoring_names(self.scoring)
         executor = self._make_executor()
         scorers, _ = self._get_scorers()  # what is wrong with them comes first, as in scikit-learn
@@ -272,6 +271,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             except KeyboardInterrupt:
                 if not study.interrupt():
                     raise
+            study.end()
         callbacks.end_search()
         if study.ran_out:
             warnings.warn(
@@ -297,6 +297,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
     # -- prepare -----------------------------------------------------------------------------------
 
+    def _validate_params(self):
+        check_estimator(self.estimator)  # before scikit-learn, which knows of no remedy
+        super()._validate_params()
+
     def _make_executor(self):
         check_instance("executor", self.executor)
         return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
@@ -314,8 +318,14 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         initial = [] if own is None else [own]
         given = self.initial_params or ()
         if isinstance(given, dict):
+            earlier = best_first(given, set().union(*space.branches))
             # Half of the budget: an earlier search repeated in full would leave nothing to search.
-            given = best_first(given, set().union(*space.branches), max(1, self.n_iter // 2))
+            given = [params for params in earlier if params in space][: max(1, self.n_iter // 2)]
+            if earlier and not given:
+                warnings.warn(
+                    f"initial_params has no setting that is in the search space: {space.why_not(earlier[0])}",
+                    stacklevel=4,
+                )
         for i, params in enumerate(given):
             if not isinstance(params, dict) or params not in space:
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."

@@ -70,6 +70,7 @@ class Study:
         self._space = optimizer.space
         # What is tried next, whatever the optimizer thinks; of settings that are alike the first is kept.
         self._queue = {}
+        self._put_off = []  # what the optimizer proposed, and what comes first was recorded
         for params in initial:
             self._queue.setdefault(self._space.key_of(params), (params, self._space.encode(params)))
         self.metric = metric
@@ -88,6 +89,7 @@ class Study:
         self._waiting = {}
         self._rows = {}
         self._foreseen = None
+        self._said_not_measured = False
 
     def propose(self):
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
@@ -147,8 +149,9 @@ class Study:
         if self._queue:
             params, point = self._queue.pop(next(iter(self._queue)))
             self.optimizer.expect(point)
-        elif len(asked := self.optimizer.ask(1)):
-            params, point = self._space.decode(asked[0]), asked[0]
+        elif len(asked := self._put_off or self.optimizer.ask(1)):
+            point = self._recorded_first(asked[0])
+            params = self._space.decode(point)
         else:
             # For now: what is pending may give the optimizer ideas.
             self.ran_out = not self.optimizer.finished
@@ -158,21 +161,37 @@ class Study:
         self._trials.append(trial)
         return trial
 
+    def _recorded_first(self, point):
+        """Where trials up to this one are recorded but were not proposed, return the first of them instead.
+
+        The search takes another course than the one recorded then (a stream, other workers, another seed).
+        What was evaluated is not lost: it comes before what is new.
+        """
+        self._put_off = []
+        recorded = [] if self._journal is None else self._journal.passed_over(point, len(self._trials))
+        if not recorded:
+            return point
+        self._put_off = [point]
+        self._queue.pop(self._space.key_of(self._space.decode(recorded[0])), None)
+        self.optimizer.expect(recorded[0])
+        return recorded[0]
+
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""
         if self._journal.recall(trial):
             trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
-            return
-        # Where trials up to this one are recorded but were not proposed, the search takes another course than
-        # the one recorded (a stream, other workers, another seed): what was evaluated then is not lost, it
-        # comes next.
-        for point in self._journal.passed_over(trial.number):
-            params = self._space.decode(point)
-            self._queue.setdefault(self._space.key_of(params), (params, point))
 
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
         trial = self._trials[number]
+        error = result.pop("not_measured", None)
+        if error is not None and not self._said_not_measured:
+            self._said_not_measured = True
+            warnings.warn(
+                "The search learns from more than the scores of fits, and of some fits this can not be "
+                f"computed; it goes on without. The first error was:\n{error}",
+                stacklevel=6,
+            )
         if not trial.add(fold, result, seconds, trial.n_fits):
             return None
         if self._journal is not None:
@@ -207,8 +226,16 @@ class Study:
 
     def _print(self, last):
         last = ", ".join(f"{value:.6g}" for value in last) if np.isfinite(last).all() else "failed"
-        best = f"{self._best:.6g}" if np.isfinite(self._best) else "none yet"
-        print(f"[{self._n_ended}/{self.n_iter}] last {last}, best {best}", flush=True)
+        print(f"[{self._n_ended}/{self.n_iter}] last {last}, best {self._shown_best()}", flush=True)
+
+    def _shown_best(self):
+        return f"{self._best:.6g}" if np.isfinite(self._best) else "none yet"
+
+    def end(self):
+        """Take note that the search is over: the trials that wait are dropped."""
+        if self._verbose > 0 and (n_dropped := len(self._waiting)):
+            n_ended = self._n_ended + n_dropped
+            print(f"[{n_ended}/{self.n_iter}] {n_dropped} dropped, best {self._shown_best()}", flush=True)
 
     def _count(self, trial, value):
         """Note whether a trial is an improvement."""

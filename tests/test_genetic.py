@@ -107,6 +107,19 @@ def test_of_an_earlier_search_what_failed_and_what_is_not_searched_is_left_out()
     assert [p["max_depth"] for p in search.cv_results_["params"][:2]] == [3, 1]
 
 
+def test_of_an_earlier_search_what_is_outside_of_the_space_is_skipped():
+    results = {
+        "params": [{"max_depth": depth} for depth in (9, 8, 3, 7, 2)],
+        "mean_test_score": np.array([0.9, 0.8, 0.7, 0.6, 0.5]),
+    }
+    search = fit(4, space={"max_depth": (1, 5)}, initial_params=results)
+    assert [p["max_depth"] for p in search.cv_results_["params"][:2]] == [3, 2]
+    with pytest.warns(UserWarning, match=r"no setting that is in the search space: max_depth=9 is not"):
+        fit(2, space={"max_depth": (4, 5)}, initial_params=results)
+    with pytest.raises(ValueError, match=r"initial_params\[0\] is not in the search space: max_depth=9"):
+        fit(4, space={"max_depth": (1, 5)}, initial_params=results["params"])
+
+
 def test_a_fitted_search_pickles_clones_and_nests():
     search = fit(15)
     copy = pickle.loads(pickle.dumps(search))

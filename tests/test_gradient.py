@@ -5,12 +5,15 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, make_regression
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
+from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
 from sksearch import GradientSearchCV
@@ -176,10 +179,125 @@ def test_weights_count_in_fit_and_derivative():
     assert weighted.best_score_ > 0.3
 
 
+WEIGHT = np.random.default_rng(0).random(len(y)) ** 6
+
+
+def mse_that(requests):
+    return make_scorer(mean_squared_error, greater_is_better=False).set_score_request(sample_weight=requests)
+
+
+def losses_and_scores(**settings):
+    """The loss descended, and what it is expected to be: the scores that were optimised, with their sign."""
+    results = fit(n_iter=2, **settings).cv_results_
+    return results["loss"], -results[f"mean_test_{settings.get('refit', 'score')}"]
+
+
+@pytest.mark.parametrize(
+    "fit_params",
+    [
+        {"ridge__sample_weight": WEIGHT},
+        {"standardscaler__sample_weight": WEIGHT},
+        {"standardscaler__sample_weight": 1 - WEIGHT, "ridge__sample_weight": WEIGHT},
+    ],
+    ids=lambda fit_params: "-".join(fit_params),
+)
+def test_weights_of_other_steps_are_not_those_of_the_derivative(fit_params):
+    losses, expected = losses_and_scores(scoring="neg_mean_squared_error", fit_params=fit_params)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"scoring": mse_that},
+        {"scoring": lambda requests: mse_that(False)},
+        {"scoring": lambda requests: {"a": mse_that("w"), "b": mse_that(requests)}, "refit": "b"},
+        {"scoring": lambda requests: {"a": mse_that(False), "b": mse_that(requests)}, "refit": "b"},
+        {"scoring": lambda requests: {"a": mse_that(requests), "b": mse_that(False)}, "refit": "b"},
+    ],
+)
+def test_routed_weights_are_found_by_their_alias(settings):
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight="v")
+        model = make_pipeline(scaler, Ridge().set_fit_request(sample_weight="w"))
+        settings = settings | {"scoring": settings["scoring"]("v")}
+        fit_params = {"w": WEIGHT, "v": 1 - WEIGHT}
+        losses, expected = losses_and_scores(estimator=model, fit_params=fit_params, **settings)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("steps", [[], [StandardScaler()]], ids=["alone", "pipeline"])
+def test_an_estimators_own_score_has_the_weights_it_requests(steps):
+    with config_context(enable_metadata_routing=True):
+        ridge = Ridge().set_fit_request(sample_weight="w").set_score_request(sample_weight=True)
+        steps = [clone(step).set_fit_request(sample_weight="w") for step in steps]
+        model = make_pipeline(*steps, ridge) if steps else ridge
+        losses, expected = losses_and_scores(
+            estimator=model.set_score_request(sample_weight=True),  # scikit-learn 1.6 asks the pipeline, too
+            space=ALPHA if steps else {"alpha": ALPHA["ridge__alpha"]},
+            fit_params={"w": WEIGHT, "sample_weight": 1 - WEIGHT},
+        )
+    np.testing.assert_allclose(losses, 1 + expected, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The scoring .* does not support sample_weight")
+def test_without_routing_each_metric_has_the_weights_that_it_takes():
+    several = ["neg_max_error", "neg_mean_squared_error"]
+    settings = {
+        "estimator": Ridge(),
+        "space": {"alpha": (1e-3, 1e2, "log-uniform")},
+        "fit_params": {"sample_weight": WEIGHT},
+    }
+    losses, expected = losses_and_scores(scoring=several, refit="neg_mean_squared_error", **settings)
+    np.testing.assert_allclose(losses, expected, rtol=1e-6)
+    # Both are squared errors in its place, not weighted.
+    losses, _ = losses_and_scores(scoring=several, refit="neg_max_error", **settings)
+    alone, _ = losses_and_scores(scoring="neg_max_error", **settings)
+    np.testing.assert_array_equal(losses, alone)
+
+
 def test_groups_reach_the_splitter():
     groups = np.arange(len(y)) % 7
     search = GradientSearchCV(RIDGE, ALPHA, n_iter=5, cv=GroupKFold(3), random_state=0)
     assert search.fit(X, y, groups=groups).n_splits_ == 3
+
+
+@pytest.mark.parametrize(
+    ("estimator", "space"),
+    [
+        (LogisticRegression(max_iter=1000), {"C": (1e-2, 1e2, "log-uniform")}),
+        (SVR(), {"C": (1e-2, 1e2, "log-uniform")}),
+        (Ridge(), {"alpha": (1e-2, 1e2, "log-uniform")}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_targets_may_be_a_column(estimator, space):
+    target = y_cancer if isinstance(estimator, LogisticRegression) else y
+    features = StandardScaler().fit_transform(X_cancer) if target is y_cancer else X
+    settings = {"estimator": estimator, "space": space, "n_iter": 3, "X": features}
+    vector, column = (fit(y=values, **settings) for values in (target, target[:, None]))
+    assert params_of(column) == params_of(vector)
+
+
+def test_what_can_not_be_measured_costs_no_score_and_one_warning(monkeypatch):
+    whole = fit(n_iter=4)
+    right = Hypergradient.__call__
+
+    def fails_once(self, fitted, *data):
+        if fitted[-1].alpha == params_of(whole)[number]["ridge__alpha"]:
+            raise ZeroDivisionError("no such derivative")
+        return right(self, fitted, *data)
+
+    monkeypatch.setattr(Hypergradient, "__call__", fails_once)
+    for number in (0, 3):
+        with pytest.warns(UserWarning, match="no such derivative") as caught:
+            search = fit(n_iter=4)
+        assert [warning.filename for warning in caught] == [__file__]
+        assert (search.cv_results_["status"] == "ok").all()
+        assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+        np.testing.assert_array_equal(np.isnan(search.cv_results_["loss"]), np.arange(4) == number)
+        assert not any("measured" in name for name in search.cv_results_)
 
 
 def test_failures_are_rows_and_the_descent_goes_on():
@@ -220,7 +338,12 @@ def test_a_fitted_search_pickles_clones_and_nests():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"space": {"ridge__alpha": (1, 100)}}, "at most 16"),
+        ({"space": {"ridge__alpha": (1, 100)}}, r"at most 16, .* integers: write \(1.0, 100.0\) for one of"),
+        (
+            {"space": {"ridge__alpha": (1, 99, "log-uniform")}, "n_iter": 20},
+            r"at most 20, .* write \(1.0, 99.0, 'log-uniform'\) for one of real numbers\.$",
+        ),
+        ({"space": {"ridge__alpha": list(range(50))}}, r"or ranges of real numbers\.$"),
         ({"resource": "folds"}, "resource"),
         ({"objectives": ["r2", "-mean_fit_time"]}, "objectives"),
         ({"optimizer": "newton"}, "optimizer"),
@@ -311,3 +434,10 @@ def test_callbacks_see_the_fits_of_folds_and_the_refit_alone():
     model = make_pipeline(StandardScaler(), LogisticRegression().set_callbacks(Counter()))
     GradientSearchCV(model, C, n_iter=2, cv=3).fit(X_cancer, y_cancer)
     assert Counter.n_fits == 2 * 3 + 1
+
+
+def test_where_no_callback_is_set_nothing_is_said_of_callbacks():
+    model = LogisticRegression(solver="liblinear")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(model, {"C": (0.1, 10.0, "log-uniform")}, 1, StandardScaler().fit_transform(X_cancer), y_cancer)

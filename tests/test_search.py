@@ -10,6 +10,7 @@ import time
 import warnings
 from decimal import Decimal
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -457,6 +458,12 @@ def test_verbose_counts_what_has_ended_and_names_failures(capsys):
     search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=4, verbose=1, resource="folds", cv=5).fit(X, y)
     lines = capsys.readouterr().out.splitlines()[1:]
     assert [line.split()[0] for line in lines] == [f"[{i}/4]" for i in range(1, len(lines) + 1)]
+    search = search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=12, verbose=1, resource="folds", cv=5)
+    search.fit(X, y)
+    n_dropped = (search.cv_results_["status"] == "stopped").sum()
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert n_dropped > 0
+    assert last == f"[12/12] {n_dropped} dropped, best {search.best_score_:.6g}"
 
 
 def test_progress_bar_of_scikit_learn_shows_the_candidates(capsys):
@@ -504,6 +511,18 @@ def test_user_errors_get_one_sentence_before_any_fit(space, settings, error, mes
 def test_a_class_instead_of_an_estimator_is_an_error():
     with pytest.raises(TypeError, match=r"estimator=SVC is a class; pass an instance, SVC\(\)"):
         search_over(SVC, SPACE).fit(X, y)
+
+
+def test_a_bare_network_is_refused_with_what_to_wrap_it_in(monkeypatch):
+    module = type("Module", (), {})
+    monkeypatch.setitem(sys.modules, "torch.nn", SimpleNamespace(Module=module))
+    net, trainable = type("Net", (module,), {}), type("Net", (module, NeverFitted), {})
+    with pytest.raises(
+        ValueError, match=r"'fit'. Got Net\(...\) instead; wrap .*`skorch.NeuralNetClassifier\(Net, ...\)`"
+    ):
+        search_over(net(), SPACE).fit(X, y)
+    with pytest.raises(ValueError, match="no parameter 'b'"):
+        search_over(trainable(), {"b": [1]}).fit(X, y)
 
 
 def test_fitted_attributes_asked_too_early_say_so():

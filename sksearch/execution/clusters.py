@@ -6,20 +6,22 @@ from concurrent.futures.process import BrokenProcessPool
 from sksearch._compat import get_active_backend
 
 
-def backend_for(shared):
+def backend_for(shared, grows=False):
     """Return the backend that a pool shall use, None for the one that joblib chooses.
 
     Parameters
     ----------
     shared : list
         Large objects that many tasks have as arguments; a cluster should get them once.
+    grows : bool, default=False
+        Whether workers of a cluster that join later get tasks too.
     """
     if "distributed" not in sys.modules:  # nobody can have chosen it, and importing it takes a while
         return None
     from sksearch.execution.dask import DaskBackend, is_dask
 
     active, _ = get_active_backend()
-    return DaskBackend(active, shared) if is_dask(active) else None
+    return DaskBackend(active, shared, grows) if is_dask(active) else None
 
 
 def lost_worker_errors():

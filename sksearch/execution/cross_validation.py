@@ -8,7 +8,13 @@ from traceback import format_exc
 
 from sklearn.base import clone
 
-from sksearch._compat import _check_method_params, _fit_and_score, _MultimetricScorer, _safe_split
+from sksearch._compat import (
+    _check_method_params,
+    _fit_and_score,
+    _MultimetricScorer,
+    _safe_split,
+    cloudpickle,
+)
 from sksearch.execution.environment import Environment
 from sksearch.execution.front import fit_fronts, n_front_steps
 from sksearch.execution.iterations import Continuation
@@ -43,8 +49,8 @@ class CrossValidation:
         What is done around every fit.
     measure : callable, default=None
         What is to be known of a fit besides its scores: called with the fitted estimator, the training data,
-        the test data, the weights of both, and the numbers of the trial and the fold, it returns a dict of
-        numbers, arrays and such dicts.
+        the test data, what else the estimator's ``fit`` and the scorer were given for them, two dicts, and
+        the numbers of the trial and the fold, it returns a dict of numbers, arrays and such dicts.
 
     Attributes
     ----------
@@ -192,6 +198,8 @@ class Fit:
 
     def _run(self):
         arguments = self.arguments | self.shared
+        if isinstance(arguments["estimator"], bytes):  # a model that goes on came from another process
+            arguments["estimator"] = cloudpickle.loads(arguments["estimator"])
         estimator, front = arguments["estimator"], arguments.pop("front", None)
         with ExitStack() as stack:
             try:
@@ -217,7 +225,10 @@ class Fit:
                 if name in result:
                     result[name] = _as_floats(result[name])
             if self.measure is not None and result["fit_error"] is None:
-                result["measured"] = self._measure(**arguments)
+                try:
+                    result["measured"] = self._measure(**arguments)
+                except Exception:  # the scores are right without it
+                    result["not_measured"] = format_exc()
             if front is not None:
                 front.put_back(estimator, arguments["estimator"])
         if "estimator" in result:
@@ -229,15 +240,12 @@ class Fit:
         return result
 
     def _measure(self, estimator, X, y, train, test, fit_params, score_params, **_):
-        weights = [
-            _check_method_params(X, {"sample_weight": _sample_weight(params)}, rows)["sample_weight"]
-            for params, rows in ((fit_params, train), (score_params, test))
-        ]
         return self.measure(
             estimator,
             *_safe_split(estimator, X, y, train),
             *_safe_split(estimator, X, y, test, train),
-            *weights,
+            _check_method_params(X, fit_params or {}, train),
+            _check_method_params(X, score_params or {}, test),
             number=self.number,
             fold=self.fold,
         )
@@ -269,9 +277,3 @@ def _as_floats(scores):
             f"scoring must return numbers that fit into a float, got {scores!r:.100}."
         ) from error
     return copysign(inf, score) if abs(score) > _LARGEST_SCORE else score
-
-
-def _sample_weight(params):
-    """Find the weights of samples among the parameters of a method, by their name or, of a step, its end."""
-    given = (params or {}).items()
-    return next((value for name, value in given if name.split("__")[-1] == "sample_weight"), None)

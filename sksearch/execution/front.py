@@ -51,7 +51,7 @@ def n_front_steps(estimator, tuned, options):
     n_steps = min([names.index(name) for name in touched], default=len(names) - 1)
     n_steps = min(n_steps, len(names) - 1)
     for i, (_, step) in enumerate(estimator.steps[:n_steps]):
-        if _is_random(step):
+        if is_random(step):
             return i
     return n_steps
 
@@ -60,7 +60,7 @@ def _does_something(step):
     return step is not None and step != "passthrough"
 
 
-def _is_random(step):
+def is_random(step):
     """Whether fits of this step may differ, as far as it says."""
     if not _does_something(step):
         return False
@@ -70,7 +70,9 @@ def _is_random(step):
         return True
     params = step.get_params(deep=True).items()
     return any(
-        (name.split("__")[-1] == "random_state" and value is None) or _shuffles_anew(value)
+        # A word is no seed: scikit-learn's for a parameter that it no longer wants set.
+        (name.split("__")[-1] == "random_state" and (value is None or isinstance(value, str)))
+        or _shuffles_anew(value)
         for name, value in params
     )
 

@@ -2,14 +2,21 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
+
+from sklearn.base import is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
+
+from sksearch.execution.front import is_random
 
 
 @dataclass
 class Continuation:
     """The iterations of one fit, of which some may have been run before.
 
-    An estimator with ``warm_start`` goes on where it is. One without, but with ``partial_fit``, makes one
-    more pass per iteration. Any other is fitted from the start.
+    An estimator with ``warm_start`` goes on where it is. A classifier or regressor without, but with
+    ``partial_fit``, makes one more pass per iteration. Any other is fitted from the start, and so is one that
+    a meta-estimator would clone, or that a random step before it gives other columns each time.
 
     Parameters
     ----------
@@ -36,7 +43,28 @@ class Continuation:
 
     def possible(self, estimator):
         """Whether the estimator, once fitted, can go on."""
-        return self._warm_start in estimator.get_params() or hasattr(estimator, "partial_fit")
+        owner = self._owner(estimator)
+        if owner is None:
+            return False
+        if self._warm_start in estimator.get_params():
+            return getattr(owner, "solver", None) != "liblinear"  # which ignores it
+        # Of others ``partial_fit`` is something else: one step on all rows, or an update of averages.
+        one_pass = hasattr(owner, "partial_fit") and (is_classifier(owner) or is_regressor(owner))
+        return owner is estimator and one_pass
+
+    def _owner(self, estimator):
+        """Find the estimator that iterates; None where it would not be the one that was fitted before."""
+        *path, _ = self.name.split("__")
+        for name in path:
+            if not isinstance(estimator, Pipeline):
+                return None
+            names = [step for step, _ in estimator.steps]
+            if name not in names or (estimator.memory is not None and name != names[-1]):
+                return None
+            if any(_draws_anew(step) for _, step in estimator.steps[: names.index(name)]):
+                return None
+            estimator = estimator.named_steps[name]
+        return estimator
 
     @property
     def _warm_start(self):
@@ -65,3 +93,14 @@ def _counts_from_start(owner, name):
     """Whether a warm start counts the iterations from the first fit on: trees do, epochs do not."""
     # By name, since importing the class would cost everyone the import of all of scikit-learn's trees.
     return name == "n_estimators" or type(owner).__name__.startswith("HistGradientBoosting")
+
+
+def _draws_anew(step):
+    """Whether a second fit of this step may differ from the first: also a generator goes on where it is."""
+    if is_random(step):
+        return True
+    params = step.get_params().items() if hasattr(step, "get_params") else ()
+    return any(
+        name.split("__")[-1] == "random_state" and value is not None and not isinstance(value, Integral)
+        for name, value in params
+    )

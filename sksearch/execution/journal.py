@@ -1,15 +1,17 @@
 """A journal: what was evaluated is on disk, and the same call goes on where it stopped."""
 
+import contextlib
 import errno
 import json
 import os
-import re
 import stat
 import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
+
+from sksearch.execution.description import describe, describe_in_full, fingerprint
 
 try:
     import fcntl
@@ -20,6 +22,8 @@ _FORMAT = 1
 _BEGINNING = b'{"format": '
 # Longer arrays are shown by their first and last values.
 _SHOWN_IN_FULL = 1000
+# The parts of an identity that no repr shows.
+_HIDDEN = "code or fitted state of"
 # What lines raise that hold something else.
 _NO_JSON = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -126,14 +130,17 @@ class Journal:
         return details
 
     def _refuse_if_differing(self, recorded, identity):
-        differing = {name: (recorded.get(name), now) for name, now in identity.items()}
+        # Journals of earlier versions do not say what is hidden.
+        known = {name: now for name, now in identity.items() if name in recorded or _HIDDEN not in name}
+        differing = {name: (recorded.get(name), now) for name, now in known.items()}
         differing = {name: texts for name, texts in differing.items() if texts[0] != texts[1]}
         if differing:
             name, (then, now) = next(iter(differing.items()))
+            names = [other for other in differing if _HIDDEN not in other] or [name]
             then, now = _excerpt(str(then), now), _excerpt(now, str(then))
             raise ValueError(
                 f"journal={str(self.path)!r} belongs to another search, with a different "
-                f"{', '.join(differing)} ({name}: {then} then, {now} now); "
+                f"{', '.join(names)} ({name}: {then} then, {now} now); "
                 "choose another file, or repeat the call that began it."
             )
 
@@ -157,13 +164,16 @@ class Journal:
         trial.finish_step(folds)
         return True
 
-    def passed_over(self, number):
+    def passed_over(self, point, number):
         """List the points that no trial has claimed yet, in the order in which they were recorded.
 
-        None as long as each of them may still come: if all were recorded for trials after this number.
+        None if this one is recorded, and as long as each of them may still come: if all were recorded for
+        trials after this number.
         """
         unclaimed = [found[:2] for (_, step), found in self._recorded.items() if step == 0]
-        return [point for _, point in unclaimed] if any(then <= number for then, _ in unclaimed) else []
+        if (point.tobytes(), 0) in self._recorded or all(then > number for then, _ in unclaimed):
+            return []
+        return [point for _, point in unclaimed]
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.
@@ -214,7 +224,8 @@ class Journal:
     def close(self):
         """Release the file."""
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):  # a fit may have closed all files
+                self._file.close()
             self._file = None
 
 
@@ -235,39 +246,43 @@ def identity_of(cross_validation, branches):
     estimator, options = cross_validation.estimator, cross_validation.options
     resource = cross_validation.resource
     return {
-        "estimator": _describe((type(estimator), _told_apart(estimator.get_params(deep=True)))),
-        "space": _describe(branches),
-        "data": _fingerprint((cross_validation.X, cross_validation.y)),
-        "splits": _fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
-        "resource": _describe(resource.n_steps > 1 and (resource.name, resource.amounts)),
-        "scoring": _describe(options["scorer"]),
-        "fit parameters": _fingerprint((options["fit_params"], options["score_params"])),
-        "return_train_score": _describe(options["return_train_score"]),
-        "error_score": _describe(options["error_score"]),
-    }
+        "estimator": describe((type(estimator), _told_apart(estimator.get_params(deep=True)))),
+        "space": describe(branches),
+        "data": fingerprint((cross_validation.X, cross_validation.y)),
+        "splits": fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
+        "resource": describe(resource.n_steps > 1 and (resource.name, resource.amounts)),
+        "scoring": describe(options["scorer"]),
+        "fit parameters": fingerprint((options["fit_params"], options["score_params"])),
+        "return_train_score": describe(options["return_train_score"]),
+        "error_score": describe(options["error_score"]),
+    } | _hidden(cross_validation, branches)
 
 
-def _describe(value):
-    # A repr has addresses of functions and the like, which another process does not repeat.
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
+def _hidden(cross_validation, branches):
+    """Return by name the hashes of what looks alike and may differ: code, fitted state, long values."""
+    estimator, scorer = cross_validation.estimator, cross_validation.options["scorer"]
+    parts = dict(estimator.get_params(deep=True))
+    for name in sorted({name for branch in branches for name in branch}):
+        parts[f"the values of {name}"] = [branch[name] for branch in branches if name in branch]
+    scorers = getattr(scorer, "_scorers", None)
+    parts |= {"the scorer": scorer} if scorers is None else {f"the scorer {n}": scorers[n] for n in scorers}
+    parts[type(estimator).__name__] = estimator
+    texts = {name: describe_in_full(part) for name, part in parts.items()}
+    hidden = [name for name, text in texts.items() if text != describe(parts[name])]
+    # The innermost is said: a step of a pipeline tells more than the list of all.
+    hidden.sort(key=lambda name: (-name.count("__"), isinstance(parts[name], list)))
+    return {f"{_HIDDEN} {name}": joblib.hash(texts[name])[:12] for name in hidden}
 
 
 def _told_apart(value):
     """Replace what has another repr in every process (sets), or the same as others (long arrays)."""
     if isinstance(value, (set, frozenset)):
-        return type(value).__name__, sorted(map(_describe, value))
+        return type(value).__name__, sorted(map(describe, value))
     if isinstance(value, np.ndarray) and value.size > _SHOWN_IN_FULL:
-        return "array", value.shape, _fingerprint(value)
+        return "array", value.shape, fingerprint(value)
     if type(value) in (list, tuple):
         return type(value)(_told_apart(item) for item in value)
     return {key: _told_apart(item) for key, item in value.items()} if type(value) is dict else value
-
-
-def _fingerprint(value):
-    try:
-        return joblib.hash(value)
-    except Exception:  # not everything can be pickled
-        return _describe(value)
 
 
 def _excerpt(text, other):
@@ -279,7 +294,7 @@ def _excerpt(text, other):
 
 
 def _readable(value):
-    return value if isinstance(value, (bool, int, float, str)) or value is None else _describe(value)
+    return value if isinstance(value, (bool, int, float, str)) or value is None else describe(value)
 
 
 def _to_json(result):

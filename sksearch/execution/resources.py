@@ -216,10 +216,17 @@ class Samples(Rungs):
         self._n_samples = n_samples
         self._strata = strata
         self._orders = {}
+        self._rows = {}
 
     def rows(self, train, fold, step):
         if self.amounts[step] == self._n_samples:
             return train
+        # The same object for all trials: workers that share memory get it once.
+        if (fold, step) not in self._rows:
+            self._rows[fold, step] = self._draw(train, fold, step)
+        return self._rows[fold, step]
+
+    def _draw(self, train, fold, step):
         if fold not in self._orders:
             rng = np.random.default_rng(fold)
             self._orders[fold] = _spread_out(len(train) if self._strata is None else self._strata[train], rng)
@@ -317,7 +324,8 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
 def _own_value(estimator, name, tuned):
     params = estimator.get_params()
     if name not in params:
-        hint = did_you_mean(name, [*params, "folds", "n_samples"], "see estimator.get_params().")
+        counts = [own for own, value in params.items() if type(value) is int]
+        hint = did_you_mean(name, [*counts, "folds", "n_samples"], "see estimator.get_params().")
         raise ValueError(
             f"resource={name!r} is not 'folds', 'n_samples', or a parameter of the estimator; {hint}"
         )
@@ -329,8 +337,9 @@ def _own_value(estimator, name, tuned):
 def _rungs(first, most, factor):
     """Amounts from about `first` to `most`, each `factor` times the one before, counted from the end."""
     amounts = [most]
-    while round(amounts[-1] / factor) >= first and round(amounts[-1] / factor) < amounts[-1]:
-        amounts.append(round(amounts[-1] / factor))
+    # A small amount that is rounded may stay what it is.
+    while (amount := min(amounts[-1] - 1, round(amounts[-1] / factor))) >= first:
+        amounts.append(amount)
     return amounts[::-1]
 
 

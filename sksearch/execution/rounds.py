@@ -17,7 +17,8 @@ class Rounds(Executor):
     """Run the trials of a search in rounds.
 
     Which results a proposal knows does not depend on how long fits take, and they are told to the optimizer
-    in the order of proposal: a search is reproducible with any number of workers.
+    in the order of proposal: a search is reproducible, with the same number of workers, or with any number
+    where `n_points` is given.
 
     Parameters
     ----------

@@ -37,8 +37,8 @@ class Watchdog:
         """Allow so many seconds, and write to the file `report` when they are over."""
         key = object()
         with self._open(report) as file:
-            file.write(BEGUN)
-            file.flush()
+            with contextlib.suppress(OSError):  # a full disk: the search has to do with the time it took
+                os.write(file.fileno(), BEGUN.encode())
             with self._lock:
                 self._deadlines[key] = time.monotonic() + seconds, file
                 self._set()

@@ -56,7 +56,7 @@ class Workers:
         self._pool.__exit__(*exception)
 
     def _start(self):
-        self._backend = backend_for(self._shared)
+        self._backend = backend_for(self._shared, grows=self._one_by_one)
         options = self._options | {"backend": self._backend}
         try:
             pool = Parallel(return_as="generator_unordered", **options)
@@ -101,8 +101,9 @@ class Workers:
         drawing = threading.Lock()  # joblib draws in a thread of its own
         while True:
             given_up = threading.Event()
-            outcomes = self._pool(self._tasks(fits, running, drawing, given_up))
             try:
+                # A worker may have died since it had work: then joblib notices with the first task it sends.
+                outcomes = self._pool(self._tasks(fits, running, drawing, given_up))
                 for outcome in outcomes:
                     del running[outcome[:2]]
                     yield outcome
@@ -216,7 +217,8 @@ def _limited(seconds, search_process, report, fit, **shared):
             if not elsewhere:
                 raise
             if fit.raises:
-                raise (error if _travels(error) else RuntimeError("".join(format_exception(error)))) from None
+                travels = _packed(error) is not None
+                raise (error if travels else RuntimeError("".join(format_exception(error)))) from None
             if isinstance(error, Exception):
                 raise
             number, fold, result = fit.number, fit.fold, fit.failure("".join(format_exception(error)))
@@ -224,9 +226,10 @@ def _limited(seconds, search_process, report, fit, **shared):
         finally:
             if _this_process() != process:  # a fork of the fit, which must not search on
                 os._exit(0)
-    # A model that can not be sent is fitted from the start where more of it is wanted.
-    if elsewhere and "estimator" in result and not _travels(result["estimator"]):
-        del result["estimator"]
+    # A model that goes on travels as bytes: joblib would have its large arrays in files, as many as there are
+    # fits, and give them to the next fit read-only. One that can not be sent is fitted from the start again.
+    if elsewhere and (model := _packed(result.pop("estimator", None))) is not None:
+        result["estimator"] = model
     return number, fold, result, spent
 
 
@@ -234,10 +237,13 @@ def _as_it_is(outcome):
     return outcome
 
 
-def _travels(value):
-    """Whether what is sent from one process to another arrives."""
+def _packed(value):
+    """Bytes of what is sent from one process to another, None for nothing or if it would not arrive."""
+    if value is None:
+        return None
     try:
-        cloudpickle.loads(cloudpickle.dumps(value))
+        packed = cloudpickle.dumps(value)
+        cloudpickle.loads(packed)
     except Exception:
-        return False
-    return True
+        return None
+    return packed

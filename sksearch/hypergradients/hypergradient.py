@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import diags, issparse
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_array
+from sklearn.utils import check_array, get_tags
 
 from sksearch._compat import _check_sample_weight, without_callbacks
 from sksearch.hypergradients.errors import NotDifferentiable
@@ -210,7 +210,7 @@ class Hypergradient:
         return self._loss(link, raw, y_test, getattr(model, "classes_", None), score_weight)[0]
 
     def _fold(self, fitted, X_train, y_train, X_test, y_test, sample_weight, score_weight):
-        """Return the last step and what it sees: features in double precision, weights as arrays."""
+        """Return the last step and what it sees: features in double precision, the rest as arrays."""
         last = fitted
         if hasattr(fitted, "steps"):
             last = fitted.steps[-1][1]
@@ -219,7 +219,10 @@ class Hypergradient:
         X_train, X_test = (check_array(X, accept_sparse="csr", dtype=np.float64) for X in (X_train, X_test))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X_train, dtype=np.float64)
-        return last, X_train, np.asarray(y_train), X_test, np.asarray(y_test), sample_weight, score_weight
+        y_train, y_test = np.asarray(y_train), np.asarray(y_test)
+        if not get_tags(last).target_tags.multi_output:  # a column, which it makes a vector of
+            y_train, y_test = (y.ravel() if y.shape[1:] == (1,) else y for y in (y_train, y_test))
+        return last, X_train, y_train, X_test, y_test, sample_weight, score_weight
 
     def _solve(self, last, X_train, y_train, X_test, y_test, sample_weight, score_weight):
         """Return the solution, its loss, and the slope of the loss."""

@@ -28,7 +28,7 @@ class Proposals:
         self.callback = callback
         self.dimension = dimension
 
-    def __call__(self, estimator, X_train, y_train, X_test, y_test, weight, score_weight, number, fold):
+    def __call__(self, estimator, X_train, y_train, X_test, y_test, fit_params, score_params, number, fold):
         if number:
             return {}
         net = _net_of(estimator)

@@ -3,11 +3,14 @@
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from pathlib import Path
+from uuid import uuid4
 
 import joblib
 import numpy as np
@@ -197,3 +200,37 @@ def test_a_fit_that_does_not_return_is_a_row(on_own_dask, same_disk, monkeypatch
             Faulty(), {"fault": ["none", "sleep"]}, cv=2, refit=False, executor=Rounds(fit_timeout=0.3)
         ).fit(X, y)
     assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
+
+
+class Sleeper(Faulty):
+    def fit(self, X, y):
+        start = time.time()
+        time.sleep(0.3)
+        Path(self.began, uuid4().hex).write_text(f"{start} {time.time()}")
+        self.classes_ = np.unique(y)
+        return self
+
+
+def test_workers_that_join_a_stream_later_get_fits_too(on_own_dask, tmp_path):
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", on_own_dask.scheduler.address]
+    command += ["--nthreads", "8", "--no-nanny", "--no-dashboard"]
+    search = BayesSearchCV(
+        Sleeper(began=str(tmp_path)),
+        {"fault": [f"none {i}" for i in range(200)]},
+        n_iter=40,
+        cv=3,
+        refit=False,
+        random_state=0,
+        executor="stream",
+    )
+    own_modules = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    silent = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
+    with subprocess.Popen(command, env=own_modules, **silent) as worker:
+        try:
+            search.fit(X, y)
+        finally:
+            worker.kill()
+    spans = [[float(word) for word in file.read_text().split()] for file in tmp_path.iterdir()]
+    assert len(spans) == 120
+    # Two workers have four fits under way, so that no more than four would ever run.
+    assert max(sum(begin <= start < end for begin, end in spans) for start, _ in spans) > 6

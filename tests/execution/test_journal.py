@@ -15,8 +15,11 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
@@ -98,6 +101,24 @@ def test_a_search_that_takes_another_course_still_uses_every_recorded_trial(tmp_
     assert len(set(params)) == 16
     assert {repr(p) for p in first.cv_results_["params"]} <= set(params)
     assert len(journal.read_text().splitlines()) == 1 + 16
+
+
+@pytest.mark.parametrize("resource", [None, "folds"])
+@pytest.mark.parametrize(
+    "then", [{"executor": "stream", "n_jobs": 2}, {"n_jobs": 2}, {"random_state": 5}], ids=str
+)
+def test_a_finished_search_is_not_repeated_on_whatever_course(tmp_path, then, resource):
+    journal = tmp_path / "journal.jsonl"
+    first = search(journal, n_iter=14, resource=resource, **then).fit(X, y)
+    lines = journal.read_text()
+    for settings in (then, {}):
+        again = search(journal, n_iter=14, resource=resource, **settings).fit(X, y)
+        assert {repr(p) for p in again.cv_results_["params"]} == {
+            repr(p) for p in first.cv_results_["params"]
+        }
+        if resource is None:
+            assert journal.read_text() == lines
+            assert again.best_score_ == first.best_score_
 
 
 def test_an_unseeded_search_goes_on_with_the_seed_it_began_with(tmp_path):
@@ -248,6 +269,59 @@ def test_a_foreign_journal_is_refused_with_what_differs_and_left_alone(tmp_path,
     with pytest.raises(ValueError, match=f"belongs to another search, with a different {what} \\("):
         search(journal, n_iter=3, **change).fit(y=y, **fit)
     assert journal.read_bytes() == content
+
+
+def scorer(sign):
+    return lambda estimator, X, y: sign * estimator.score(X, y)
+
+
+def times(factor):
+    return lambda X: factor * X
+
+
+def scaled(every):
+    return FrozenEstimator(StandardScaler().fit(X[::every]))
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (lambda k: {"scoring": scorer(k)}, "the scorer"),
+        (lambda k: {"scoring": {"a": "accuracy", "b": scorer(k)}, "refit": "a"}, "the scorer b"),
+        (
+            lambda k: {"estimator": make_pipeline(FunctionTransformer(times(k)), SVC())},
+            "functiontransformer__func",
+        ),
+        (lambda k: {"estimator": make_pipeline(scaled(k), SVC())}, "frozenestimator"),
+        (
+            lambda k: {"estimator": make_pipeline(StandardScaler(), SVC()), "values": [scaled(k)]},
+            "the values of standardscaler",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_code_and_fitted_state_that_no_repr_shows_are_another_search(tmp_path, make, what):
+    def run(k):
+        settings = make(k)
+        values = settings.pop("values", None)
+        space = {"svc__C": [1.0]} if "estimator" in settings else {"C": [1.0]}
+        space |= {} if values is None else {"standardscaler": values}
+        search(journal, space=space, **settings).fit(X, y)
+
+    journal = tmp_path / "journal.jsonl"
+    run(1)
+    content = journal.read_bytes()
+    run(1)
+    assert journal.read_bytes() == content
+    with pytest.raises(ValueError, match=rf"different code or fitted state of {what}.* \(.*then, .*now"):
+        run(2)
+    header, *trials = content.splitlines(keepends=True)
+    header = json.loads(header)
+    for name in [name for name in header["identity"] if "fitted state" in name]:
+        del header["identity"][name]  # as earlier versions wrote it
+    journal.write_bytes(b"".join([json.dumps(header).encode() + b"\n", *trials]))
+    run(1)
+    assert len(journal.read_bytes().splitlines()) == len(content.splitlines())
 
 
 @pytest.mark.parametrize(

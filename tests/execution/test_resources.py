@@ -2,28 +2,31 @@
 
 import json
 import warnings
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 import pytest
 from joblib import parallel_config
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import StratifiedKFold, cross_val_score
-from sklearn.neural_network import MLPClassifier
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neural_network import BernoulliRBM, MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.random_projection import GaussianRandomProjection
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Trial
-from sksearch.execution.resources import Folds
+from sksearch.execution.resources import Folds, _rungs
 
 X, y = load_breast_cancer(return_X_y=True)
 SVM = make_pipeline(StandardScaler(), SVC())
@@ -203,6 +206,14 @@ def test_samples_are_added_in_proportion_and_every_set_contains_the_one_before()
     assert set(fitted.cv_results_["n_resources"]) <= {50, 150}
 
 
+@pytest.mark.parametrize("factor", [1.01, 1.1, 1.3, 2, 3])
+def test_steps_begin_where_they_shall(factor):
+    amounts = _rungs(1, 20, factor)
+    assert amounts[0] == 1
+    assert amounts[-1] == 20
+    assert all(less < more <= max(less + 1, factor * less + factor) for less, more in pairwise(amounts))
+
+
 class Epochs(ClassifierMixin, BaseEstimator):
     """Counts the epochs it was trained for; better the more, up to its quality."""
 
@@ -279,6 +290,44 @@ def test_trees_that_were_added_bit_by_bit_score_as_those_grown_at_once(estimator
     again = cross_val_score(estimator.set_params(**fitted.best_params_), X, y, cv=3)
     assert fitted.best_score_ == pytest.approx(again.mean())
     assert fitted.best_params_[resource] == 18
+
+
+SGD = SGDClassifier(tol=None, random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "prefix"),
+    [
+        pytest.param(OneVsRestClassifier(SGD), "estimator__", id="a meta-estimator clones it"),
+        pytest.param(
+            make_pipeline(GaussianRandomProjection(3, random_state=np.random.RandomState(0)), SGD),
+            "sgdclassifier__",
+            id="it has other columns each time",
+        ),
+        pytest.param(LogisticRegression(solver="liblinear", tol=1e-9), "", id="it ignores warm_start"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_what_can_not_go_on_is_fitted_from_the_start(estimator, prefix):
+    settings = {"n_iter": 2, "cv": 3, "resource": f"{prefix}max_iter", "max_resources": 9, "min_resources": 1}
+    settings["scoring"] = scoring = "roc_auc"
+    fitted = search(estimator, {f"{prefix}fit_intercept": [True, False]}, **settings).fit(X, y)
+    again = clone(estimator).set_params(**fitted.best_params_)
+    assert fitted.best_params_[f"{prefix}max_iter"] == 9
+    assert fitted.best_score_ == pytest.approx(cross_val_score(again, X, y, cv=3, scoring=scoring).mean())
+
+
+def test_partial_fit_without_a_target_is_no_pass_over_the_data():
+    digits = load_digits().data[:300] / 16.0
+    rbm = BernoulliRBM(4, n_iter=9, random_state=0)
+
+    def score(model, X, y=None):
+        return model.score_samples(X).mean()
+
+    settings = {"n_iter": 2, "cv": 3, "scoring": score, "resource": "n_iter"}
+    fitted = search(rbm, {"learning_rate": [0.1, 0.05]}, **settings).fit(digits)
+    best = rbm.set_params(**fitted.best_params_)
+    assert fitted.best_score_ == pytest.approx(cross_val_score(best, digits, cv=3, scoring=score).mean())
 
 
 @pytest.mark.parametrize("n_iter", [5, 8, 11])

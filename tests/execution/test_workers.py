@@ -20,7 +20,8 @@ from sklearn.exceptions import FitFailedWarning
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
-from sksearch.execution.time_limit import Watchdog
+from sksearch.execution.time_limit import WATCHDOG, Watchdog
+from sksearch.optimizers import BayesianOptimizer
 
 X, y = load_iris(return_X_y=True)
 pytestmark = [
@@ -406,6 +407,72 @@ class Unsendables(Exception):
 class Raising(Faulty):
     def fit(self, X, y):
         raise Unsendables(1, 2)
+
+
+class LargeState(ClassifierMixin, BaseEstimator):
+    """Changes an array in place when it goes on, one that joblib would rather have in a file."""
+
+    def __init__(self, quality=0.5, n_epochs=9, warm_start=False, folder="."):
+        self.quality = quality
+        self.n_epochs = n_epochs
+        self.warm_start = warm_start
+        self.folder = folder
+
+    def fit(self, X, y):
+        assert len(list(Path(self.folder).rglob("*.pkl"))) == 0
+        if not (self.warm_start and hasattr(self, "state_")):
+            self.classes_, self.state_ = np.unique(y), np.zeros(300_000)
+        self.state_ += self.n_epochs
+        return self
+
+    def score(self, X, y):
+        return self.quality * self.state_[0]
+
+
+def test_large_models_go_on_in_workers_and_leave_no_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("JOBLIB_TEMP_FOLDER", str(tmp_path))
+    settings = {"n_iter": 6, "cv": 2, "resource": "n_epochs", "refit": False, "random_state": 0}
+    search = BayesSearchCV(
+        LargeState(folder=str(tmp_path)), {"quality": (0.1, 1.0)}, n_jobs=2, executor="stream", **settings
+    )
+    results = search.fit(X, y).cv_results_
+    assert set(results["status"]) <= {"ok", "stopped"}
+    assert search.best_score_ == pytest.approx(9 * search.best_params_["quality"])
+
+
+def test_workers_that_die_while_they_wait_are_replaced(monkeypatch):
+    psutil = pytest.importorskip("psutil")
+    ask, n_asked = BayesianOptimizer.ask, 0
+
+    def killing(self, n=1):
+        nonlocal n_asked
+        n_asked += 1
+        for process in psutil.Process().children() if n_asked in (3, 5) else ():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "--process-name" in process.cmdline():  # a worker
+                    process.kill()
+                    process.wait()
+        time.sleep(0.3)  # the pool takes note of it
+        return ask(self, n)
+
+    monkeypatch.setattr(BayesianOptimizer, "ask", killing)
+    space = {"fault": [f"none {i}" for i in range(20)]}
+    settings = {"n_iter": 6, "n_jobs": 2, "refit": False, "executor": Rounds(n_points=1), "cv": 2}
+    results = BayesSearchCV(Harmless(), space, **settings).fit(X, y).cv_results_
+    assert n_asked >= 6
+    assert (results["status"] == "ok").all()
+
+
+class Harmless(Faulty):
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_time_limit_needs_no_room_on_the_disk():
+    with WATCHDOG.limit(60, "/dev/full"):
+        pass
 
 
 def test_an_error_that_can_not_be_sent_is_said_in_words():

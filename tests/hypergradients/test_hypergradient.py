@@ -11,7 +11,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier, TweedieRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -243,6 +243,35 @@ def test_labels_of_any_kind():
         fold = Fold(X, labels)
         fitted = fold.fit(LogisticRegression())
         results.append(Hypergradient(clone(fitted), ["C"], "neg_log_loss")(fitted, *fold.args))
+    assert results[0] == results[1]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+@pytest.mark.parametrize(
+    ("kind", "estimator", "name"),
+    [
+        ("binary", LogisticRegression(), "C"),
+        ("classes", LogisticRegression(class_weight="balanced"), "C"),
+        ("binary", LogisticRegression(solver="liblinear"), "C"),
+        ("classes", LinearSVC(), "C"),
+        ("classes", SVC(), "C"),
+        ("classes", RidgeClassifier(class_weight="balanced"), "alpha"),
+        ("regression", SVR(), "epsilon"),
+        ("positive", TweedieRegressor(power=1.5), "power"),
+        ("regression", Ridge(), "alpha"),
+        ("regression", Lasso(alpha=0.1), "alpha"),
+        ("regression", KernelRidge(kernel="rbf"), "gamma"),
+    ],
+    ids=str,
+)
+def test_targets_may_be_a_column(kind, estimator, name):
+    X, y = data(kind)
+    hypergradient = Hypergradient(estimator, [name], None)
+    results = []
+    for target in (y, y[:, None]):
+        fold = Fold(X, target)
+        fitted = fold.fit(estimator)
+        results.append((hypergradient(fitted, *fold.args), hypergradient.disagreement(fitted, *fold.args)))
     assert results[0] == results[1]
 
 
