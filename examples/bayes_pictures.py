@@ -5,11 +5,13 @@
 Both are of a support vector machine on 200 rows of breast_cancer.
 """
 
+import argparse
 import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -30,7 +32,8 @@ def picture_of_the_model():
         pipeline, {"svc__gamma": (1e-5, 1e1, "log-uniform")}, n_iter=8, cv=5, refit=False, random_state=0
     ).fit(X, y)
     gamma = np.logspace(-5, 1, 120).clip(1e-5, 1e1)  # rounding must not leave the range
-    truth = [cross_val_score(pipeline.set_params(svc__gamma=g), X, y, cv=5).mean() for g in gamma]
+    models = [clone(pipeline).set_params(svc__gamma=g) for g in gamma]
+    truth = [cross_val_score(model, X, y, cv=5).mean() for model in models]
     mean, std = search.optimizer_.predict([{"svc__gamma": g} for g in gamma])
     seen = search.cv_results_
 
@@ -63,11 +66,12 @@ def picture_of_the_proposals():
     mean = search.optimizer_.predict(grid)[0].reshape(40, 40)
 
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    shades = axes.contourf(C, gamma, mean, levels=15, cmap="Greys", alpha=0.7)
-    figure.colorbar(shades, label="mean of the model")
+    levels = np.linspace(0.5, 1, 21)
+    shades = axes.contourf(C, gamma, mean, levels=levels, extend="min", cmap="Greys", alpha=0.7)
+    figure.colorbar(shades, label="mean of the model", ticks=levels[::4])
     turn = np.arange(n_iter)
     kinds = {
-        "own parameters and Sobol points": turn < n_initial,
+        "Sobol points": turn < n_initial,  # the space holds no gamma="scale", the pipeline's own
         "drawn like the better ones": (turn >= n_initial) & (turn % 2 == 0),
         "maximum of the acquisition": (turn >= n_initial) & (turn % 2 == 1),
     }
@@ -82,7 +86,12 @@ def picture_of_the_proposals():
     return figure
 
 
-pictures = {"model.png": picture_of_the_model(), "proposals.png": picture_of_the_proposals()}
-for folder in sys.argv[1:]:
-    for name, figure in pictures.items():
-        figure.savefig(Path(folder, name), dpi=120)
+if "sphinx" in sys.modules:  # the user guide shows the figures themselves
+    picture_of_the_model()
+    picture_of_the_proposals()
+else:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where to write the pictures")
+    folder = parser.parse_args().folder
+    picture_of_the_model().savefig(folder / "model.png", dpi=120)
+    picture_of_the_proposals().savefig(folder / "proposals.png", dpi=120)

@@ -11,7 +11,7 @@ The customers are drawn, since no data set with many categories comes with sciki
 import numpy as np
 import pandas as pd
 import torch
-from nets_report import DEVICE, arguments, compare, show
+from nets_report import DEVICE, arguments, compare
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection import train_test_split
@@ -116,6 +116,13 @@ START = {
 }
 
 
+def written(value):
+    """Write a value as in Python, classes by their names."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(written, value))}]"
+    return value.__name__ if isinstance(value, type) else repr(value)
+
+
 def main():
     args = arguments(__doc__.split("\n")[0], n_iter=24, epochs=9)
     train, test = load()
@@ -127,7 +134,7 @@ def main():
         del branch["columns__numbers__simpleimputer__add_indicator"]
     print(f"The first of {len(space)} branches:")
     for name, value in space[0].items():
-        print(f"    {name}: {[*map(show, value)] if isinstance(value, list) else value}")
+        print(f"    {name}: {written(value)}")
     print()
     # Accuracy would not notice that a net becomes too sure of itself.
     options = {

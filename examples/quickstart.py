@@ -1,6 +1,6 @@
 """Tune a scaler + SVC pipeline on handwritten digits, beside random search at equal fits.
 
-Run it as ``python examples/quickstart.py``; ``--seeds 5`` repeats the comparison over five seeds.
+Run it as ``python examples/quickstart.py``; ``--seeds 1`` is enough for a first look, the default is five.
 """
 
 import argparse
