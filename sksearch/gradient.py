@@ -4,12 +4,11 @@ import sys
 from numbers import Integral
 
 import numpy as np
-from sklearn import get_config
 from sklearn.base import clone
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
-from sksearch._compat import Interval, StrOptions, _MultimetricScorer, _PassthroughScorer, takes_weights
-from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable
+from sksearch._compat import Interval, StrOptions, _MultimetricScorer
+from sksearch.hypergradients import differentiable
+from sksearch.hypergradients.derivatives import Derivatives
 from sksearch.optimizers import DescentOptimizer, RayOptimizer
 from sksearch.optimizers.minimize import METHODS
 from sksearch.search import AdaptiveSearchCV
@@ -341,78 +340,3 @@ def _integer_hint(dimensions):
     bounds = float(dimension.low), float(dimension.high)
     written = bounds if dimension.prior == "uniform" else (*bounds, dimension.prior)
     return f"; two integers are a range of integers: write {written} for one of real numbers"
-
-
-class Derivatives:
-    """What is measured of every fit: the loss on the held-out data, and its derivatives.
-
-    Parameters
-    ----------
-    names : frozenset of str
-        Parameters to differentiate by, where that is possible.
-    scoring : scorer
-        What the loss follows.
-    one_of_several : bool, default=False
-        Whether it is one of several scorers, which share what a search gives them.
-    """
-
-    def __init__(self, names, scoring, one_of_several=False):
-        self.names = names
-        self.scoring = scoring
-        self.one_of_several = one_of_several
-
-    def __call__(self, estimator, X_train, y_train, X_test, y_test, fit_params, score_params, number, fold):
-        names = self.names & differentiable(estimator)
-        if not names:
-            return {}
-        derivative = Hypergradient(estimator, names, self.scoring)
-        weights = self._fit_weight(estimator, fit_params), self._score_weight(estimator, score_params)
-        data = (estimator, X_train, y_train, X_test, y_test, *weights)
-        try:
-            loss, gradient = derivative(*data)
-            measured = {"loss": loss, "gradient": _by_own_values(estimator, gradient)}
-            if number == 0 and fold == 0:
-                measured["disagreement"] = derivative.disagreement(*data)
-        except NotDifferentiable:
-            return {}
-        return measured
-
-    @staticmethod
-    def _fit_weight(estimator, params):
-        """Return the weights of samples that reach the last step, which is what is differentiated."""
-        if hasattr(estimator, "steps"):
-            name, last = estimator.steps[-1]
-            if not _routes():
-                return params.get(f"{name}__sample_weight")
-            params = _routed(last, "fit", params)
-        return params.get("sample_weight")
-
-    def _score_weight(self, estimator, params):
-        """Return the weights of samples that reach the scorer, or the ``score`` of the last step."""
-        scorer = self.scoring
-        if self.one_of_several and params:
-            if _routes():
-                params = _routed(scorer, "score", params)
-            elif not takes_weights(scorer):
-                return None
-        if _routes() and isinstance(scorer, _PassthroughScorer) and hasattr(estimator, "steps"):
-            params = _routed(estimator.steps[-1][1], "score", params)
-        return params.get("sample_weight")
-
-
-def _routes():
-    return get_config()["enable_metadata_routing"]
-
-
-def _routed(consumer, method, params):
-    """Return which parameters reach a method, by its own names of them, out of those its caller has."""
-    mapping = MethodMapping().add(caller=method, callee=method)
-    router = MetadataRouter(owner="search").add(consumer=consumer, method_mapping=mapping)
-    return router.route_params(caller=method, params=params).consumer[method]
-
-
-def _by_own_values(estimator, gradient):
-    """Turn the derivatives by the logarithms of the factors of a FeatureScaler into those by its `scale`."""
-    *_, (scaler, step), _ = [(None, None), *getattr(estimator, "steps", [None])]
-    name = f"{scaler}__scale"
-    return gradient | {name: step.scale_gradient(gradient[name])} if name in gradient else gradient
