@@ -11,7 +11,11 @@ import joblib
 import numpy as np
 
 from sksearch.space.dimensions import Categorical
+from sksearch.space.distributions import Continuous, Discrete
 from sksearch.space.identity import is_frozen, is_importable, kept_beside_params
+
+# Where distributions are compared.
+_PROBABILITIES = np.linspace(0.01, 0.99, 99)
 
 
 def describe(value):
@@ -66,6 +70,8 @@ def _parts(value):
         return None
     if isinstance(value, Categorical):
         return value.categories
+    if isinstance(value, Continuous | Discrete):  # of those made from data all have the same name
+        return [describe(value), [f"{x:.6g}" for x in value.distribution.ppf(_PROBABILITIES)]]
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
     if isinstance(value, dict):

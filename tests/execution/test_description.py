@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.datasets import load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -20,6 +21,7 @@ from sklearn.svm import SVC
 
 from sksearch.execution.description import describe_in_full
 from sksearch.space import Categorical, Integer
+from sksearch.space.distributions import Continuous, Discrete
 
 X, y = load_iris(return_X_y=True)
 
@@ -54,6 +56,8 @@ def long(last):
         lambda k: functools.wraps(np.log1p)(scorer(k)),
         lambda k: {"a": [scorer(k)]},
         lambda k: Scorer(k),
+        lambda k: Discrete(stats.rv_discrete(values=([1, 2, 4 + k], [0.4, 0.4, 0.2]))()),
+        lambda k: Continuous(stats.rv_histogram(([1, 2], [0.0, 1.0, 1.0 + k]))()),
         lambda k: make_scorer(scorer(k)),
         lambda k: make_scorer(accuracy_score, greater_is_better=k == 1),
         lambda k: FunctionTransformer(scorer(k)),
