@@ -1,5 +1,6 @@
 """What makes two parameter values the same value."""
 
+import pickle
 import sys
 from numbers import Integral, Real
 from operator import attrgetter
@@ -71,7 +72,8 @@ def identity(value):
     if is_importable(value):
         return ("function", value.__module__, value.__qualname__)  # the same in every process
     try:
-        return ("object", joblib.hash(value))
+        # As it arrives elsewhere: on the way arrays that are views of others become whole.
+        return ("object", joblib.hash(pickle.loads(pickle.dumps(value))))
     except Exception:  # an object that can not be pickled is only ever equal to itself
         return ("object", id(value))
 
