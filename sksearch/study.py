@@ -168,13 +168,13 @@ class Study:
         What was evaluated is not lost: it comes before what is new.
         """
         self._put_off = []
-        recorded = [] if self._journal is None else self._journal.passed_over(point, len(self._trials))
-        if not recorded:
+        recorded = None if self._journal is None else self._journal.passed_over(point, len(self._trials))
+        if recorded is None:
             return point
         self._put_off = [point]
-        self._queue.pop(self._space.key_of(self._space.decode(recorded[0])), None)
-        self.optimizer.expect(recorded[0])
-        return recorded[0]
+        self._queue.pop(self._space.key_of(self._space.decode(recorded)), None)
+        self.optimizer.expect(recorded)
+        return recorded
 
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""

@@ -80,19 +80,18 @@ def overhead(n_iter, dask):
     """Equal fits of 50 ms, 5 folds, 2 workers."""
     bound = n_iter * 5 * 0.05 / 2
     settings = {"n_iter": n_iter, "cv": 5, "n_jobs": 2}
-    for searcher, space in ((RandomizedSearchCV, LISTS), (BayesSearchCV, SPACE)):
-        for workers in ("new workers, which import scikit-learn", "the same workers again"):
-            if workers.startswith("new"):
-                if dask:
-                    continue
-                start_workers()
-            ratio = seconds_of(searcher, Sleeper(seconds=0.05), space, **settings) / bound
-            print(f"  {searcher.__name__:19s} {workers:56s} {ratio - 1:6.1%}", flush=True)
+
+    def measure(label, searcher, space, **options):
+        ratio = seconds_of(searcher, Sleeper(seconds=0.05), space, **settings, **options) / bound
+        print(f"  {searcher.__name__:19s} {label:56s} {ratio - 1:6.1%}", flush=True)
+
+    for searcher, space in () if dask else ((BayesSearchCV, SPACE), (RandomizedSearchCV, LISTS)):
+        start_workers()
+        measure("new workers, which import scikit-learn", searcher, space)
+    measure("from here on workers that did", RandomizedSearchCV, LISTS)
     for searcher in (BayesSearchCV, QuasiRandomSearchCV):
         for executor in (Rounds(), Rounds(n_points=8), Stream()):
-            options = settings | {"executor": executor}
-            ratio = seconds_of(searcher, Sleeper(seconds=0.05), SPACE, **options) / bound
-            print(f"  {searcher.__name__:19s} {executor!s:56s} {ratio - 1:6.1%}", flush=True)
+            measure(str(executor), searcher, SPACE, executor=executor)
 
 
 def heavy_tail(seeds):

@@ -68,13 +68,16 @@ def is_random(step):
         return True  # nothing is known of it
     if get_tags(step).non_deterministic and "random_state" not in step.get_params():
         return True
-    params = step.get_params(deep=True).items()
-    return any(
-        # A word is no seed: scikit-learn's for a parameter that it no longer wants set.
-        (name.split("__")[-1] == "random_state" and (value is None or isinstance(value, str)))
-        or _shuffles_anew(value)
-        for name, value in params
+    # A word is no seed: scikit-learn's for a parameter that it no longer wants set.
+    return any(seed is None or isinstance(seed, str) for seed in seeds(step)) or any(
+        map(_shuffles_anew, step.get_params(deep=True).values())
     )
+
+
+def seeds(step):
+    """List what a step, and what is inside of it, has as `random_state`."""
+    params = step.get_params(deep=True).items() if hasattr(step, "get_params") else ()
+    return [value for name, value in params if name.split("__")[-1] == "random_state"]
 
 
 def _shuffles_anew(value):

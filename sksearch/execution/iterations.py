@@ -7,7 +7,7 @@ from numbers import Integral
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
-from sksearch.execution.front import is_random
+from sksearch.execution.front import is_random, seeds
 
 
 @dataclass
@@ -97,10 +97,4 @@ def _counts_from_start(owner, name):
 
 def _draws_anew(step):
     """Whether a second fit of this step may differ from the first: also a generator goes on where it is."""
-    if is_random(step):
-        return True
-    params = step.get_params().items() if hasattr(step, "get_params") else ()
-    return any(
-        name.split("__")[-1] == "random_state" and value is not None and not isinstance(value, Integral)
-        for name, value in params
-    )
+    return is_random(step) or not all(isinstance(seed, Integral) for seed in seeds(step))

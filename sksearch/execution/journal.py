@@ -165,15 +165,15 @@ class Journal:
         return True
 
     def passed_over(self, point, number):
-        """List the points that no trial has claimed yet, in the order in which they were recorded.
+        """Return the point that was recorded first of those that no trial has claimed yet.
 
         None if this one is recorded, and as long as each of them may still come: if all were recorded for
         trials after this number.
         """
         unclaimed = [found[:2] for (_, step), found in self._recorded.items() if step == 0]
         if (point.tobytes(), 0) in self._recorded or all(then > number for then, _ in unclaimed):
-            return []
-        return [point for _, point in unclaimed]
+            return None
+        return unclaimed[0][1]
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.
