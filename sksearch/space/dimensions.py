@@ -71,6 +71,10 @@ class Dimension(ABC):
     def decode(self, point):
         """Map a point of shape (width,) to the value it stands for."""
 
+    def identity(self, value):
+        """Hashable token, equal for two values that are the same; see `identity`."""
+        return identity(value)
+
     def snap(self, points):
         """Move points, of shape (n, width), to the canonical points of the same values."""
         return np.array([self.encode(self.decode(point)) for point in points])
@@ -322,6 +326,8 @@ class Categorical(Dimension):
             raise ValueError("there must be at least one category, got an empty list.")
         self.categories = list(unique.values())
         self._index = {token: i for i, token in enumerate(unique)}
+        # What is proposed are these very objects, and to identify a fitted model takes a hash of all of it.
+        self._tokens = {id(value): (value, token) for token, value in unique.items()}
 
     @property
     def ordered(self):
@@ -341,11 +347,17 @@ class Categorical(Dimension):
     def __repr__(self):
         return f"Categorical({self.categories!r})"
 
+    def identity(self, value):
+        known = self._tokens.get(id(value))
+        if known is not None and known[0] is value:  # a copy of the dimension has objects at other addresses
+            return known[1]
+        return identity(value)
+
     def __contains__(self, value):
-        return identity(value) in self._index
+        return self.identity(value) in self._index
 
     def encode(self, value):
-        return np.array([(self._index[identity(value)] + 0.5) / self.size])
+        return np.array([(self._index[self.identity(value)] + 0.5) / self.size])
 
     def decode(self, point):
         return self.categories[min(max(int(point[0] * self.size), 0), self.size - 1)]
@@ -357,7 +369,7 @@ class Categorical(Dimension):
         return (self._indices(points) + 0.5) / self.size
 
     def adjacent(self, value):
-        index = self._index[identity(value)]
+        index = self._index[self.identity(value)]
         if self.ordered:
             return [self.categories[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
         return [other for i, other in enumerate(self.categories) if i != index]

@@ -6,7 +6,6 @@ from math import inf, prod
 import numpy as np
 
 from sksearch.space.dimensions import Categorical, Interval
-from sksearch.space.identity import identity
 from sksearch.space.notation import as_dimension
 from sksearch.space.subset import Subset
 from sksearch.space.vector import Vector
@@ -321,10 +320,10 @@ class Space:
         """
         return self.key_of(self.decode(point))
 
-    @staticmethod
-    def key_of(params):
-        """Hashable identity of a parameter setting, see `key`."""
-        return tuple((name, identity(params[name])) for name in sorted(params))
+    def key_of(self, params):
+        """Hashable identity of a parameter setting that the space holds, see `key`."""
+        branch = self.branches[self._branch_of(params)]
+        return tuple((name, dimension.identity(params[name])) for name, dimension in branch.items())
 
     def neighbors(self, point):
         """List the points that differ from a canonical point by one step in one parameter.

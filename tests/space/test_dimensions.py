@@ -1,4 +1,5 @@
 import warnings
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.svm import SVC
 
-from sksearch.space import Categorical, Integer, Real, Subset
+from sksearch.space import Categorical, Integer, Real, Space, Subset
 from sksearch.space.distributions import Continuous, Discrete
 from sksearch.space.identity import identity
 
@@ -182,6 +183,36 @@ def test_categories_written_twice_are_one_and_keep_their_first_place():
     assert Categorical([3, 1, 3, 1, 2]).categories == [3, 1, 2]
     assert Categorical([SVC(), SVC()]).size == 1
     assert Categorical([1, 1.0, True]).size == 3
+
+
+class Model:
+    """Takes long to be hashed, as fitted models do."""
+
+    hashed = 0
+
+    def __init__(self, learned):
+        self.learned = learned
+
+    def __getstate__(self):
+        Model.hashed += 1
+        return self.__dict__
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_own_objects_are_hashed_once_and_equal_ones_are_the_same_value(copied):
+    space = Space({"model": [Model([1, 2]), Model([3, 4])], "C": (0.0, 1.0)})
+    if copied:
+        space = deepcopy(space)
+    Model.hashed = 0
+    points = space.sample(30, np.random.default_rng(0))
+    keys = {space.key(point): space.decode(point) for point in points}
+    moved = [space.encode(params) for params in keys.values()]
+    assert len(keys) == len(moved) == 30
+    assert copied or Model.hashed == 0
+    assert space.key_of({"model": Model([1, 2]), "C": 0.5}) == space.key(
+        space.encode({"model": Model([1, 2]), "C": 0.5})
+    )
+    assert {"model": Model([1, 3]), "C": 0.5} not in space
 
 
 def test_decoded_categories_are_the_objects_that_were_passed():
