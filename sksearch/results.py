@@ -44,7 +44,7 @@ def tabulate(trials, resource, n_splits, metric):
     table = [{name: value for name, value in row.items() if name not in _BESIDES} for row in table]
     columns = {
         "status": np.array([trial.status(metric) for trial in trials], dtype=object),
-        "n_resources": np.array([resource.amounts[len(trial.steps) - trial.n_steps - 1] for trial in trials]),
+        "n_resources": np.array([resource.amount(trial, len(trial.steps)) for trial in trials]),
         "wall_time": np.array([trial.wall_time for trial in trials]),
     }
     if resource.n_steps > 1:

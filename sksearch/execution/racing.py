@@ -83,8 +83,8 @@ def have_room(values, waiting, factor):
     room : ndarray of bool, shape (n,)
     """
     reached = np.isfinite(values).sum(axis=1) - 1
-    began = reached + ~waiting
-    room = {rung: (began > rung).sum() < np.ceil((reached >= rung).sum() / factor) for rung in set(reached)}
+    begun = np.where(waiting, reached, reached + 1)
+    room = {rung: (begun > rung).sum() < np.ceil((reached >= rung).sum() / factor) for rung in set(reached)}
     return np.array([room[rung] for rung in reached], dtype=bool)
 
 

@@ -63,6 +63,11 @@ class AllAtOnce:
         """Folds that the next step of a trial runs, numbered from 0."""
         return range(self.n_splits)
 
+    def amount(self, trial, n_steps):
+        """How much of the resource a trial has had after a number of its steps."""
+        # Counted from the end: a trial may have had in its first step what others get in several.
+        return self.amounts[n_steps - trial.n_steps - 1]
+
     def rows(self, train, fold, step):
         """Of the training rows of a fold, those that a step uses."""
         return train
@@ -142,7 +147,8 @@ class Folds(AllAtOnce):
         order = ((trial.number + i) % self.n_splits for i in range(self.n_splits))
         known = set().union(*trial.steps)
         left = [fold for fold in order if fold not in known]
-        return left[: len(left) + self.amounts[len(trial.steps) - trial.n_steps] - self.n_splits]
+        n_left_after = self.n_splits - self.amount(trial, len(trial.steps) + 1)
+        return left[: len(left) - n_left_after]
 
     def finished(self, trial):
         return trial.folds
