@@ -268,17 +268,14 @@ class GeneticSearchCV(AdaptiveSearchCV):
             tournament_size=self.tournament_size,
         )
 
-    def _select_best_index(self, refit, refit_metric, results):
-        """Select as scikit-learn does; of equally good candidates, one with the fewest columns."""
-        best = super()._select_best_index(refit, refit_metric, results)
+    def _preferred(self, results, tied):
+        """Of equally good candidates, one with the fewest columns."""
         names = _subset_names(self.optimizer_.space)
-        if callable(refit) or self.objectives is not None or not names:
-            return best
-        ranks = results[f"rank_test_{refit_metric}"]
-        tied = np.flatnonzero(ranks == ranks[best])
+        if self.objectives is not None or not names:
+            return super()._preferred(results, tied)
         settings = [results["params"][row] for row in tied]
         n_columns = [sum(np.sum(value) for name, value in p.items() if name in names) for p in settings]
-        return int(tied[np.argmin(n_columns)])
+        return tied[np.argmin(n_columns)]
 
     def _make_measure(self, space, scorers):
         names = _subset_names(space)

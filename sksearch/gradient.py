@@ -257,7 +257,6 @@ class GradientSearchCV(AdaptiveSearchCV):
     def _make_optimizer(self, space, rng, measure):
         if measure is not None and not isinstance(measure, Derivatives):
             return RayOptimizer(space, rng, shrink=self.guard)
-        self._check_space(space)
         return DescentOptimizer(space, rng, method=self.optimizer, n_restarts=self.n_restarts)
 
     def _make_proposals(self, space):
@@ -279,6 +278,7 @@ class GradientSearchCV(AdaptiveSearchCV):
     def _make_measure(self, space, scorers):
         if (proposals := self._make_proposals(space)) is not None:
             return proposals
+        self._check_space(space)
         if self.gradient == "finite-difference":
             return None
         names = {name for branch in space.branches for name, dim in branch.items() if dim.size == np.inf}
@@ -288,11 +288,10 @@ class GradientSearchCV(AdaptiveSearchCV):
             scorer = scorers._scorers[self._optimised or next(iter(scorers._scorers))]
         return Derivatives(frozenset(names), scorer, several) if names else None
 
-    def _select_best_index(self, refit, refit_metric, results):
-        if callable(refit) or not self.guard or "trusted" not in results:
-            return super()._select_best_index(refit, refit_metric, results)
-        ranks = results[f"rank_test_{refit_metric}"]
-        return int(np.where(results["trusted"], ranks, len(ranks) + 1).argmin())
+    def _may_win(self, results):
+        if not self.guard or "trusted" not in results:
+            return super()._may_win(results)
+        return results["trusted"]
 
     def _check_space(self, space):
         """Raise a ValueError of one sentence if this space is none for a descent."""

@@ -47,14 +47,12 @@ class ObjectivesMixin:
             return tuple(self.objectives)
         return self._named_metric() if self.multimetric_ else None
 
-    def _select_best_index(self, refit, refit_metric, results):
-        """Select as scikit-learn does; of equally good candidates, one on the front."""
-        best = super()._select_best_index(refit, refit_metric, results)
-        if self.objectives is None or callable(refit):
-            return best
-        ranks = results[f"rank_test_{refit_metric}"]
-        on_front = self.pareto_front_[ranks[self.pareto_front_] == ranks[best]]
-        return int(on_front[0]) if len(on_front) else best
+    def _preferred(self, results, tied):
+        """Of equally good candidates, one on the front."""
+        if self.objectives is None:
+            return super()._preferred(results, tied)
+        on_front = self.pareto_front_[np.isin(self.pareto_front_, tied)]
+        return on_front[0] if len(on_front) else tied[0]
 
     def _check_refit_for_multimetric(self, scores):
         if self.objectives is None:

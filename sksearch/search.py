@@ -42,17 +42,15 @@ from sksearch.winner import WinnerMixin
 
 _EXECUTORS = {"rounds": Rounds, "stream": Stream}
 
+_OF_THE_REFIT = ("best_estimator_", "refit_time_")
+_OF_THE_WINNER = (*_OF_THE_REFIT, "best_index_", "best_params_", "best_score_")
 _FITTED_ATTRIBUTES = (
-    "best_estimator_",
-    "best_index_",
-    "best_params_",
-    "best_score_",
+    *_OF_THE_WINNER,
     "cv_results_",
     "multimetric_",
     "n_splits_",
     "optimizer_",
     "pareto_front_",
-    "refit_time_",
     "scorer_",
 )
 
@@ -152,10 +150,10 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 f"{name!r}."
             )
         cause = "objectives" if name == "pareto_front_" else "refit"
-        raise AttributeError(
-            f"This {type(self).__name__} has no {name!r} because it was fitted with "
-            f"{cause}={getattr(self, cause)!r}; see the documentation of {cause}."
-        )
+        reason = f"it was fitted with {cause}={getattr(self, cause)!r}; see the documentation of {cause}."
+        if self.refit and name in _OF_THE_REFIT:
+            reason = "its refit did not end; best_params_ and cv_results_ are there."
+        raise AttributeError(f"This {type(self).__name__} has no {name!r} because {reason}")
 
     @abstractmethod
     def _make_optimizer(self, space, rng, measure):
@@ -284,7 +282,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         self.optimizer_ = study.optimizer
         results = self._conclude(study, resource)
         # Before the refit, which may fail or be interrupted: the search is finished and stays.
-        for name in ("best_estimator_", "best_score_", "refit_time_", "feature_names_in_"):
+        for name in (*_OF_THE_WINNER, "feature_names_in_"):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results

@@ -86,11 +86,13 @@ class OneStandardError:
         Raises
         ------
         ValueError
-            If the metric is not known, or no candidate was run to its end without failure.
+            If the metric is not known, there is but one fold, or no candidate was run to its end without
+            failure.
         """
         metrics = [name.removeprefix(_COLUMN) for name in cv_results_ if name.startswith(_COLUMN)]
         metric = "score" if metrics == ["score"] else self.check_metric(metrics)
         rows, scores = complete_scores(cv_results_, metric, self)
+        self._check_folds(scores.shape[1])
         if not len(rows):
             raise ValueError(
                 f"refit={self!r}: no candidate was run to its end without failure; with refit=True "
@@ -108,8 +110,7 @@ class OneStandardError:
 
     def check(self, space, n_splits):
         """Raise an error before any fit if candidates of this space could not be compared."""
-        if n_splits < 2:
-            raise ValueError(f"refit={self!r} needs at least 2 folds, got {n_splits}; raise cv.")
+        self._check_folds(n_splits)
         names = {name for branch in space.branches for name in branch}
         _check_searched(self._names(), names, self.simplicity)
         for name in self._names():
@@ -117,6 +118,10 @@ class OneStandardError:
                 listed = isinstance(dimension, Categorical)
                 for value in dimension.categories if listed else [dimension.decode([0.5] * dimension.width)]:
                     _number(name, value)
+
+    def _check_folds(self, n_splits):
+        if n_splits < 2:
+            raise ValueError(f"refit={self!r} needs at least 2 folds, got {n_splits}; raise cv.")
 
     def _names(self):
         """Names of parameters, without signs."""

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from sksearch.execution import Trial
+from sksearch.optimizers.threads import one_thread
 
 
 class Study:
@@ -138,7 +139,8 @@ class Study:
             def similarity(some):
                 return self.optimizer.similarity(points, points[some])
 
-            self._foreseen = rows, self._resource.forecast(rows, similarity)
+            with one_thread:
+                self._foreseen = rows, self._resource.forecast(rows, similarity)
         return self._foreseen
 
     def _new(self):

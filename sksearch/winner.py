@@ -41,13 +41,36 @@ class WinnerMixin:
             return rule.metric
         return self.refit if isinstance(self.refit, str) else None
 
+    def _may_win(self, results):
+        """Say which candidates may win; a callable that the user gave as `refit` chooses from all of them."""
+        return np.full(len(results["params"]), True)
+
+    def _preferred(self, results, tied):
+        """Return which row wins of those that are equally good."""
+        return tied[0]
+
+    def _eligible(self, results):
+        """Return the rows that may win, all of them if there are none, and their results."""
+        rows = np.flatnonzero(self._may_win(results))
+        if len(rows) in (0, len(results["params"])):
+            return np.arange(len(results["params"])), results
+        columns = {name: column[rows] for name, column in results.items() if name != "params"}
+        return rows, columns | {"params": [results["params"][row] for row in rows]}
+
     def _select(self, results):
         if not self.refit and self.multimetric_:
             return
         metric = self._named_metric() if self.multimetric_ else "score"
         rule = rule_of(self.refit)
-        self.best_index_ = self._select_best_index(rule or self.refit, metric, results)
-        if rule is not None or not callable(self.refit):
+        if rule is None and callable(self.refit):
+            self.best_index_ = self._select_best_index(self.refit, metric, results)
+        else:
+            rows, eligible = self._eligible(results)
+            best = rows[self._select_best_index(rule or self.refit, metric, eligible)]
+            if rule is None:
+                ranks = results[f"rank_test_{metric}"]
+                best = self._preferred(results, rows[ranks[rows] == ranks[best]])
+            self.best_index_ = int(best)
             self.best_score_ = results[f"mean_test_{metric}"][self.best_index_]
         self.best_params_ = results["params"][self.best_index_]
 
@@ -72,7 +95,7 @@ class WinnerMixin:
                 f"{self.n_splits_}; raise cv."
             )
         metric = self._named_metric() if self.multimetric_ else "score"
-        return corrected_score(results, metric, rule_of(self.refit))
+        return corrected_score(self._eligible(results)[1], metric, rule_of(self.refit))
 
     def score(self, X, y=None, **params):
         """Score the refitted winner, by the metric that it was chosen by.

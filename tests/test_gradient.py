@@ -16,9 +16,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
-from sksearch import GradientSearchCV
+from sksearch import GradientSearchCV, OneStandardError
 from sksearch.execution import Rounds
-from sksearch.hypergradients import Hypergradient
+from sksearch.hypergradients import Hypergradient, NotDifferentiable
 from sksearch.space import FeatureScaler, Vector
 
 X, y = load_diabetes(return_X_y=True)
@@ -363,6 +363,20 @@ def test_what_can_not_be_descended_is_refused_before_a_fit(settings, message):
         fit(**settings)
 
 
+def test_a_search_that_is_refused_begins_no_journal(tmp_path):
+    with pytest.raises(ValueError, match="at most 16"):
+        fit(space={"ridge__alpha": (1, 100)}, journal=tmp_path / "j")
+    assert len(params_of(fit(n_iter=3, journal=tmp_path / "j"))) == 3
+
+
+def test_a_derivative_that_can_not_be_checked_is_used(monkeypatch):
+    def fail(*args, **kwargs):
+        raise NotDifferentiable("A fit that was moved a little has none.")
+
+    monkeypatch.setattr(Hypergradient, "disagreement", fail)
+    assert np.isfinite(fit(n_iter=2).cv_results_["loss"]).all()
+
+
 # -- vectors -----------------------------------------------------------------------------------------
 
 
@@ -406,6 +420,24 @@ def test_where_all_columns_matter_alike_the_guard_keeps_the_scalar():
     errors = [np.mean((s.predict(A_new) - b_new) ** 2) for s in (guarded, free)]
     assert errors[0] <= errors[1]
     assert free.best_score_ == free.cv_results_["mean_test_score"].max()
+
+
+def test_the_guard_holds_for_every_way_to_choose():
+    A, b, *_ = vector_task(n_informative=60)
+    rule = OneStandardError(simplicity=lambda params: 0)  # the best, as by refit=True
+    guarded, free = (vector_search(A, b, refit=rule, guard=guard) for guard in (True, False))
+    assert not guarded.cv_results_["trusted"].all()
+    assert guarded.cv_results_["trusted"][guarded.best_index_]
+    assert not free.cv_results_["trusted"][free.best_index_]
+    for search in (guarded, vector_search(A, b)):
+        assert search.best_score_corrected_ <= search.best_score_
+
+
+def test_one_number_is_the_scale_of_all_columns():
+    model = make_pipeline(StandardScaler(), FeatureScaler(), Ridge(alpha=1.0))
+    search = fit(model, {"featurescaler__scale": (-7.0, 12.0)}, n_iter=8)
+    alone = fit(n_iter=8)  # the same penalty, but for the bounds
+    assert search.best_score_ == pytest.approx(alone.best_score_, rel=1e-4)
 
 
 def test_groups_share_a_number():

@@ -667,6 +667,15 @@ def test_an_interrupted_refit_leaves_the_finished_search():
     assert search.best_params_ == {"a": 2.0}
     assert len(search.cv_results_["params"]) == 2
     assert not hasattr(search, "best_estimator_")
+    with pytest.raises(AttributeError, match="because its refit did not end"):
+        search.best_estimator_  # noqa: B018
+
+
+def test_a_search_that_is_fitted_again_keeps_nothing_of_the_winner_before():
+    search = search_over(SVC(), SPACE, n_iter=2).fit(X, y)
+    search.set_params(scoring=["accuracy", "f1_macro"], refit=False).fit(X, y)
+    for name in ("best_index_", "best_params_", "best_score_", "best_estimator_", "refit_time_"):
+        assert not hasattr(search, name)
 
 
 def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
@@ -689,6 +698,7 @@ def test_searches_in_threads_leave_the_thread_limits_of_blas_alone():
     ("settings", "message"),
     [
         ({"executor": Rounds(0)}, "n_points of Rounds must be 'auto' or an int of at least 1, got 0"),
+        ({"executor": Rounds(True)}, "n_points of Rounds.*got True"),
         ({"executor": Rounds("4")}, "n_points of Rounds.*got '4'"),
         ({"executor": Rounds(fit_timeout=-1)}, "fit_timeout must be None or seconds above 0, got -1"),
         ({"executor": Rounds}, r"executor=Rounds is a class; pass an instance, Rounds\(\)"),

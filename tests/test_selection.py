@@ -165,6 +165,12 @@ def test_a_name_that_a_search_of_scikit_learn_does_not_have_is_told():
         grid.set_params(refit=OneStandardError(simplicity="max_dept")).fit(X, y)
 
 
+def test_one_fold_has_no_standard_error_in_a_search_of_scikit_learn_either():
+    grid = GridSearchCV(SVC(), {"C": [1, 2]}, cv=ShuffleSplit(1, random_state=0), refit=OneStandardError())
+    with pytest.raises(ValueError, match="needs at least 2 folds, got 1"):
+        grid.fit(X, y)
+
+
 def test_it_pickles_clones_and_nests():
     rule = OneStandardError(simplicity=SIMPLE)
     search = search_trees(refit=rule, n_iter=6)

@@ -56,7 +56,8 @@ class Rounds(Executor):
 
     def run(self, study, cross_validation, *, n_jobs, pre_dispatch):
         n_points = self.n_points
-        if n_points != "auto" and not (isinstance(n_points, Integral) and n_points >= 1):
+        is_count = isinstance(n_points, Integral) and not isinstance(n_points, bool) and n_points >= 1
+        if n_points != "auto" and not is_count:
             raise ValueError(f"n_points of Rounds must be 'auto' or an int of at least 1, got {n_points!r}.")
         environment, estimator = cross_validation.environment, cross_validation.estimator
         with environment.open(estimator, n_jobs, self.devices) as n_jobs:

@@ -1,5 +1,7 @@
 """What a search measures of its fits to descend: the loss on held-out data, and its derivatives."""
 
+from contextlib import suppress
+
 from sklearn import get_config
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
@@ -34,13 +36,11 @@ class Derivatives:
         derivative = Hypergradient(estimator, names, self.scoring)
         weights = self._fit_weight(estimator, fit_params), self._score_weight(estimator, score_params)
         data = (estimator, X_train, y_train, X_test, y_test, *weights)
-        try:
-            loss, gradient = derivative(*data)
-            measured = {"loss": loss, "gradient": _by_own_values(estimator, gradient)}
-            if number == 0 and fold == 0:
+        measured = {}
+        with suppress(NotDifferentiable):
+            measured["loss"], measured["gradient"] = derivative(*data)
+            if number == 0 and fold == 0:  # where that fails, for a fit that is moved, this one is as it was
                 measured["disagreement"] = derivative.disagreement(*data)
-        except NotDifferentiable:
-            return {}
         return measured
 
     @staticmethod
@@ -75,10 +75,3 @@ def _routed(consumer, method, params):
     mapping = MethodMapping().add(caller=method, callee=method)
     router = MetadataRouter(owner="search").add(consumer=consumer, method_mapping=mapping)
     return router.route_params(caller=method, params=params).consumer[method]
-
-
-def _by_own_values(estimator, gradient):
-    """Turn the derivatives by the logarithms of the factors of a FeatureScaler into those by its `scale`."""
-    *_, (scaler, step), _ = [(None, None), *getattr(estimator, "steps", [None])]
-    name = f"{scaler}__scale"
-    return gradient | {name: step.scale_gradient(gradient[name])} if name in gradient else gradient

@@ -120,9 +120,9 @@ class Hypergradient:
         -------
         loss : float
             Smaller is better.
-        gradient : dict of str to float or ndarray of shape (n_features,)
-            Derivatives by name, in natural units: dL/dC, not dL/dlog C. Those of a vector of feature scales
-            are with respect to the logarithms of the factors.
+        gradient : dict of str to float or ndarray of shape (n_features,) or (n_groups,)
+            Derivatives by name, in natural units: dL/dC, not dL/dlog C. Those by the `scale` of a
+            FeatureScaler are arrays, also where that is one number for all columns.
 
         Raises
         ------
@@ -130,7 +130,11 @@ class Hypergradient:
             If this very fit has no usable derivative; the message says why.
         """
         last, *fold = self._fold(fitted, X_train, y_train, X_test, y_test, sample_weight, score_weight)
-        return self._differentiate(last, *fold)
+        loss, gradient = self._differentiate(last, *fold)
+        if self._scaler in gradient:
+            step = fitted.named_steps[self._scaler.removesuffix(f"__{SCALE}")]
+            gradient[self._scaler] = step.scale_gradient(gradient[self._scaler])
+        return loss, gradient
 
     def disagreement(self, fitted, X_train, y_train, X_test, y_test, sample_weight=None, score_weight=None):
         """Compare the gradient with a finite difference of fits along its direction.
@@ -232,6 +236,7 @@ class Hypergradient:
         return solution, loss, slope
 
     def _differentiate(self, last, *fold):
+        """Return the loss, and its gradient: of feature scales, by the logarithms of the factors."""
         solution, loss, slope = self._solve(last, *fold)
         X_test = fold[2]
         inner = {name: SCALE if name == self._scaler else self._inner(name) for name in self.names}

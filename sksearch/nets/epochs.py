@@ -86,19 +86,22 @@ class KeepHistory(EpochCounter):
 def with_counter(callbacks):
     """Return callbacks with a counter of epochs as the first, before any that loads a checkpoint.
 
+    A `KeepHistory` that is among them counts, and is moved there.
+
     Parameters
     ----------
     callbacks : list or None
         Of a network.
     """
     named = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
-    asked = any(callback is KeepHistory or isinstance(callback, KeepHistory) for _, callback in named)
-    others = [
-        callback if name is None else (name, callback)
-        for name, callback in named
-        if not (callback is KeepHistory or isinstance(callback, KeepHistory))
-    ]
-    return [KeepHistory() if asked else EpochCounter(), *others]
+    counters = [item for item in named if _is_history(item[1])] or [(None, EpochCounter())]
+    others = [item for item in named if not _is_history(item[1])]
+    return [callback if name is None else (name, callback) for name, callback in [counters[0], *others]]
+
+
+def _is_history(callback):
+    kind = callback if isinstance(callback, type) else type(callback)
+    return issubclass(kind, KeepHistory)
 
 
 def counter_of(net):

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from sksearch.optimizers.gp import GaussianProcess
+from sksearch.optimizers.threads import one_thread
 
 # Spaces with at most this many points are gone through when random draws find nothing new.
 _COUNTABLE = 1_000_000
@@ -61,16 +62,20 @@ class Optimizer(ABC):
             Fewer than n points where the space is exhausted.
         """
         asked = []
-        while len(asked) < n and (point := self._next()) is not None:
-            self.expect(point)
-            asked.append(point)
+        with one_thread:
+            while len(asked) < n and (point := self._next()) is not None:
+                self._pend(point)
+                asked.append(point)
         return np.array(asked).reshape(len(asked), self.space.n_columns)
 
     def expect(self, point):
-        """Take note of a point that is being evaluated, asked or not: it is pending until told.
+        """Take note of a point that is being evaluated though it was not asked: it is pending until told.
 
         One that was told already is known, and not pending.
         """
+        self._pend(point)
+
+    def _pend(self, point):
         if (key := self._key(point)) not in self._told:
             self._pending[key] = point
 
@@ -91,7 +96,7 @@ class Optimizer(ABC):
         ------
         ValueError
             If a value is NaN or +inf: a failure has to be said as one. If a variance is NaN or negative. If
-            the number of objectives changes.
+            points, values and variances are not equally many, or the number of objectives changes.
         """
         if not len(points):
             return
@@ -102,9 +107,14 @@ class Optimizer(ABC):
             raise ValueError(f"Values must be finite, or -inf for a failure, got {values}.")
         if not (noise >= 0).all():
             raise ValueError(f"Variances must not be negative or NaN, got {noise}.")
+        if not len(points) == len(values) == len(noise):
+            raise ValueError(
+                f"There are {len(points)} points, {len(values)} values and {len(noise)} variances; give one "
+                "of each."
+            )
         if not len(self.values):  # the first values say how many objectives there are
             self.values = np.empty((0, *values.shape[1:]))
-        if len(values) and values.shape[1:] != self.values.shape[1:]:
+        if values.shape[1:] != self.values.shape[1:]:
             raise ValueError(f"Values have the shape {values.shape}, those before {self.values.shape}.")
         if values.ndim > 1:
             values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, -np.inf)

@@ -1,16 +1,15 @@
 """Bayesian optimization: model the values told, ask where the model promises most."""
 
-import threading
 from copy import copy
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from sksearch.optimizers.acquisition import ACQUISITIONS, maximize
 from sksearch.optimizers.density import better_rows, sample_like
 from sksearch.optimizers.gp import GaussianProcess
 from sksearch.optimizers.pareto import scalarize
 from sksearch.optimizers.random import RandomOptimizer
+from sksearch.optimizers.threads import one_thread
 
 # Points from which the acquisition is climbed: spread out, and around the best known ones.
 _N_SPREAD = 512
@@ -28,34 +27,6 @@ _MOST_CONDITIONED = 1500
 
 # Beyond this many units from the best, worse makes no difference: an outlier costs no more than a failure.
 _HOPELESS = 1e3
-
-
-class _OneThread:
-    """Limit BLAS to one thread: the matrices are small, threads would only wait for each other.
-
-    The limit is the process's: of several searches in threads, the first sets it and the last lifts it.
-    """
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._n_inside = 0
-        self._controller = None  # looks for libraries on the disk: once, and not on import
-
-    def __enter__(self):
-        with self._lock:
-            if self._n_inside == 0:
-                self._controller = self._controller or ThreadpoolController()
-                self._limits = self._controller.limit(limits=1, user_api="blas")
-            self._n_inside += 1
-
-    def __exit__(self, *exception):
-        with self._lock:
-            self._n_inside -= 1
-            if self._n_inside == 0:
-                self._limits.restore_original_limits()
-
-
-_one_thread = _OneThread()
 
 
 class BayesianOptimizer(RandomOptimizer):
@@ -145,7 +116,7 @@ class BayesianOptimizer(RandomOptimizer):
             raise ValueError("There is no model yet: it takes two points with different values.")
         settings = [params] if isinstance(params, dict) else list(params)
         points = np.array([self.space.encode(setting) for setting in settings])
-        with _one_thread:
+        with one_thread:
             gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
             y, noise = standardize(self.values, self.noise)
             rows = representative(y, _MOST_CONDITIONED)
@@ -165,16 +136,15 @@ class BayesianOptimizer(RandomOptimizer):
         values = self._scalars()
         if not self._can_model(values):
             return super()._propose()
-        with _one_thread:
-            self._update_model(values)
-            # What is pending may well turn out best, and is then what the next one has to improve on.
-            incumbent = self._gp.predict(np.vstack([self.points, *self._pending.values()]))[0].max()
-            acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
-            if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
-                good = self.points[better_rows(values)]
-                sampled, _ = sample_like(self.space, good, _N_SAMPLED, self.rng)
-                return sampled[np.argsort(-acquisition(sampled), kind="stable")]
-            return maximize(acquisition, self.space, self._candidates(values))
+        self._update_model(values)
+        # What is pending may well turn out best, and is then what the next one has to improve on.
+        incumbent = self._gp.predict(np.vstack([self.points, *self._pending.values()]))[0].max()
+        acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
+        if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
+            good = self.points[better_rows(values)]
+            sampled, _ = sample_like(self.space, good, _N_SAMPLED, self.rng)
+            return sampled[np.argsort(-acquisition(sampled), kind="stable")]
+        return maximize(acquisition, self.space, self._candidates(values))
 
     def _can_model(self, values):
         return self.space.n_columns > 0 and len(np.unique(values[np.isfinite(values)])) > 1

@@ -39,6 +39,10 @@ class _Wanted(Exception):
         self.points = points
 
 
+class _Enough(Exception):
+    """A descent has had all the evaluations it may have."""
+
+
 class DescentOptimizer(Optimizer):
     """Descents from a few starts, with the derivatives that come with the values.
 
@@ -91,12 +95,10 @@ class DescentOptimizer(Optimizer):
         super().__init__(space, rng)
         self.method = method
         self.n_restarts = np.inf if n_restarts is None else n_restarts
-        self.finished = False
         self._arms = [Arm(space, point, free) for point, free in space.arms()]
         self._notes = {}  # loss, and slope of every fold, by key, of points whose fits measured them
         self._trusted = {}
         self._given = []
-        self._asking = False
         self._draws = []
         self._sobol = qmc.Sobol(space.n_columns, rng=rng) if space.n_columns else None
         self._ended = {}  # where descents have led to, and by which way
@@ -106,15 +108,7 @@ class DescentOptimizer(Optimizer):
 
     def expect(self, point):
         super().expect(point)
-        if not self._asking:
-            self._given.append(point)
-
-    def ask(self, n=1):
-        self._asking = True
-        try:
-            return super().ask(n)
-        finally:
-            self._asking = False
+        self._given.append(point)
 
     def note(self, point, measured):
         """Take the `loss` of every fold, its `gradient` by parameter name, and their `disagreement`.
@@ -322,10 +316,10 @@ class DescentOptimizer(Optimizer):
                 best, trusted = point, trusted and self._signal(arm, point) > least_signal
                 least_signal = _SIGNAL_TO_GO_ON
             if n_evaluations >= most:
-                raise StopIteration
+                raise _Enough
             return loss, slope / arm.units
 
-        with suppress(StopIteration):
+        with suppress(_Enough):
             minimize(self.method, function, arm.position(start), *arm.box, self._non_negative)
         self._ended[descent] = best, way
         self._see(arm, way)

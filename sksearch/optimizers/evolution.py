@@ -6,7 +6,7 @@ from deap import base
 from sksearch.optimizers.base import Optimizer
 from sksearch.optimizers.density import sample_like
 from sksearch.optimizers.pareto import crowded_merit
-from sksearch.optimizers.screening import MOST_KNOWN, RoughModel, spread_rows
+from sksearch.optimizers.screening import RoughModel
 from sksearch.optimizers.worth import ColumnWorth
 
 # A litter: children of two parents, of the gene pool, and strangers.
@@ -232,7 +232,6 @@ class EvolutionOptimizer(Optimizer):
         bred, from_two = self._from_two(ranked)
         children = np.vstack([pooled, bred, self._strangers()])
         known = np.append(ranked, np.flatnonzero(~np.isfinite(merit)))
-        known = known[spread_rows(len(known), MOST_KNOWN)]
         promise = self._model.sample(self.points[known], merit[known], children, self.rng)
         parents = [*from_many, *from_two]  # strangers have none
         self._litter = {child.tobytes(): rows for child, rows in zip(children, parents, strict=False)}

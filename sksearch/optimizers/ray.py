@@ -49,15 +49,14 @@ class RayOptimizer(Optimizer):
     def __init__(self, space, rng, *, shrink=True):
         super().__init__(space, rng)
         self.shrink = shrink
-        self.finished = False
         (dimension,) = space.branches[0].values()
         self._unit = 1 / (dimension.high - dimension.low)
         self._direction = np.zeros(space.n_columns)
         self._start = 0.0, 0.0
         self._first = None
 
-    def expect(self, point):
-        super().expect(point)
+    def _pend(self, point):
+        super()._pend(point)
         if self._first is None:
             self._first = point
 

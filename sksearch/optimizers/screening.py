@@ -11,7 +11,7 @@ _APART = 0.5
 # Variance of a value around a smooth function, as a share of the variance of that.
 _ROUGHNESS = 1e-2
 # Most points that the model knows: half of them the best, the others from all ranks.
-MOST_KNOWN = 60
+_MOST_KNOWN = 60
 # How many times as many points there are when a lengthscale is chosen anew.
 _RECHOSEN = 1.05
 
@@ -70,7 +70,7 @@ class RoughModel:
         sampled : ndarray of shape (n,)
             Larger is better; 0 is a known value of the middle rank.
         """
-        rows = spread_rows(len(values), MOST_KNOWN)
+        rows = _spread_rows(len(values), _MOST_KNOWN)
         scores = normal_scores(values[rows])
         n_active = self._features.n_active(known[rows])
         apart = _distances(self._features(np.vstack([known[rows], points]))) / np.sqrt(n_active)
@@ -112,7 +112,7 @@ class _Belief:
         return half.T @ self._whitened + np.sqrt(self._variance) * (spread @ rng.standard_normal(len(apart)))
 
 
-def spread_rows(n, most):
+def _spread_rows(n, most):
     """Rows of the best half and of all ranks below, `most` of n rows sorted by value."""
     if n <= most:
         return np.arange(n)

@@ -110,6 +110,8 @@ def _raise_about_names(estimator, params, choices, error):
             level = missing.rpartition("__")[0]
             beside = sorted(n for n in valid if n.rpartition("__")[0] == level)
             hint = did_you_mean(missing, valid, f"there are {beside}.")
+            if (inner := name.removeprefix(f"{missing}__")) in valid:  # as of a step, and there are none
+                hint = f"write {inner!r}."
             message = f"Parameter {name!r} belongs to {missing!r}, which {kind} does not have; {hint}"
         else:
             hint = did_you_mean(name, valid, f"the valid names are {sorted(valid)}.")

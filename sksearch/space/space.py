@@ -5,7 +5,7 @@ from math import inf, prod
 
 import numpy as np
 
-from sksearch.space.dimensions import Categorical, Interval
+from sksearch.space.dimensions import Categorical
 from sksearch.space.notation import as_dimension
 from sksearch.space.subset import Subset
 from sksearch.space.vector import Vector
@@ -192,7 +192,7 @@ class Space:
             Canonical point.
         gradient : dict of str to float or array of shape (width,)
             Derivative of some number with respect to the value of a parameter. Names that the point has no
-            columns for are passed over.
+            columns for are passed over. Of several numbers that are searched as one, the sum counts.
 
         Returns
         -------
@@ -209,13 +209,13 @@ class Space:
         for name, derivative in gradient.items():
             if (columns := self._columns[index].get(name)) is not None:
                 dimension = self.branches[index][name]
-                if np.ndim(derivative) and (n := len(derivative)) != dimension.width:
-                    fix = f"a Vector of {n}"
-                    if isinstance(dimension, Interval):
-                        fix = repr(Vector(n, dimension.low, dimension.high, dimension.prior))
+                if dimension.width == 1:
+                    derivative = np.sum(derivative)
+                elif np.ndim(derivative) and (n := len(derivative)) != dimension.width:
+                    fix = Vector(n, dimension.low, dimension.high, dimension.prior)
                     raise ValueError(
                         f"Parameter {name!r} is searched as {dimension!r}, but the estimator has {n} numbers "
-                        f"of it; write {fix}."
+                        f"of it; write {fix!r}."
                     )
                 slope[columns] = dimension.slope(point[columns]) * derivative
         return slope

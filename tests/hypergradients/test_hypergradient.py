@@ -14,7 +14,7 @@ from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier, TweedieRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC, SVR, LinearSVC
 
@@ -119,6 +119,19 @@ def test_the_check_takes_weights_and_sparse_data():
     assert hypergradient.disagreement(fold.fit(estimator), *fold.args, **fold.weights) < 0.05
     # The weights matter: without them, it is not this model.
     assert hypergradient.disagreement(fold.fit(estimator), *fold.args) > 0.0
+
+
+@pytest.mark.parametrize("between", [[], [("between", "passthrough")]])
+@pytest.mark.parametrize("groups", [None, np.repeat([0, 1], 5)])
+def test_derivatives_by_scales_are_those_by_the_parameter(between, groups):
+    fold = Fold(*data("regression"))
+    estimator = Pipeline([("s", FeatureScaler(groups=groups)), *between, ("m", Ridge(50.0))])
+    scale, h = np.linspace(-1.0, 1.0, 10 if groups is None else 2), 1e-4
+    hypergradient = Hypergradient(estimator, ["s__scale"], "neg_mean_squared_error")
+    found = hypergradient(fold.fit(estimator, s__scale=scale), *fold.args)[1]["s__scale"]
+    moved = (scale + h * sign * row for row in np.eye(len(scale)) for sign in (1, -1))
+    losses = [hypergradient(fold.fit(estimator, s__scale=values), *fold.args)[0] for values in moved]
+    np.testing.assert_allclose(found, np.subtract(losses[::2], losses[1::2]) / (2 * h), rtol=1e-4, atol=1e-8)
 
 
 class WrongSign(RidgeModel):

@@ -172,6 +172,22 @@ def test_histories_are_there_on_request_only():
     assert [type(curves[1][2][name]) for name in ("valid_loss", "valid_loss_best")] == [float, bool]
 
 
+class Counted(KeepHistory):
+    n_trainings = 0
+
+    def on_train_end(self, net, **kwargs):
+        super().on_train_end(net, **kwargs)
+        type(self).n_trainings += 1
+
+
+@pytest.mark.parametrize("callback", [Counted, Counted(), ("kept", Counted())])
+def test_a_history_of_the_users_own_is_the_one_that_is_kept(callback):
+    Counted.n_trainings = 0
+    search = search_over(make_net(callbacks=[callback], max_epochs=2), n_iter=2, refit=False).fit(X, y)
+    assert len(search.cv_results_["split0_history"][0]) == 2
+    assert Counted.n_trainings == 2 * 3
+
+
 def test_a_history_is_whole_although_a_checkpoint_was_loaded():
     callbacks = [Checkpoint(load_best=True), KeepHistory()]
     net = make_net(callbacks=callbacks, train_split=ValidSplit(0.25), max_epochs=30, lr=3.0)

@@ -8,6 +8,7 @@ import pytest
 
 from sksearch.optimizers import EvolutionOptimizer, RandomOptimizer
 from sksearch.optimizers.pareto import hypervolume, non_dominated
+from sksearch.optimizers.screening import RoughModel
 from sksearch.space import Space, Subset
 
 SPACE = Space({"x": (0.0, 1.0), "y": (1e-3, 1e3, "log-uniform"), "k": ["a", "b", "c"], "n": (1, 30)})
@@ -237,6 +238,18 @@ def test_the_logbook_is_a_data_frame_with_a_row_per_generation():
     failed = evolve(SPACE, 5, score=lambda point: -np.inf)
     assert np.isnan(failed.logbook[0]["best"])
     assert len(failed.population) == 0
+
+
+def test_the_model_learns_how_many_values_there_are(monkeypatch):
+    seen, sample = [], RoughModel.sample
+    monkeypatch.setattr(
+        RoughModel, "sample", lambda self, known, *rest: seen.append(len(known)) or sample(self, known, *rest)
+    )
+    optimizer = EvolutionOptimizer(SPACE, np.random.default_rng(0))
+    for _ in range(120):
+        points = optimizer.ask(1)
+        optimizer.tell(points, -points[:, 0])
+    assert max(seen) == 119  # and not only the part that it is conditioned on
 
 
 def test_it_beats_random_search_and_leaves_the_global_generator_alone():

@@ -127,6 +127,15 @@ def test_telling_a_point_again_replaces_its_value():
     assert optimizer.noise.tolist() == [0.0, 0.5]
 
 
+def test_values_are_as_many_as_points_or_nothing_is_told():
+    optimizer = RandomOptimizer(SPACE, np.random.default_rng(0))
+    points = optimizer.ask(3)
+    for values, noise in (([1.0, 2.0], None), ([1.0, 2.0, 3.0], [0.0])):
+        with pytest.raises(ValueError, match=r"There are 3 points, .* give one of each"):
+            optimizer.tell(points, values, noise)
+    assert len(optimizer.points) == len(optimizer.values) == 0
+
+
 @pytest.mark.parametrize("variance", [np.nan, -1.0])
 def test_a_variance_that_is_none_is_refused(variance):
     optimizer = RandomOptimizer(SPACE, np.random.default_rng(0))

@@ -21,6 +21,7 @@ PIPELINE = Pipeline([("scale", StandardScaler()), ("clf", SVC(C=2.0))])
         (PIPELINE, {"clf__c": [1]}, r"no parameter 'clf__c'; did you mean 'clf__C'\?"),
         (PIPELINE, {"clff__C": [1]}, r"'clff__C' belongs to 'clff', which Pipeline does not have; did"),
         (PIPELINE, {"model__C": [1]}, r"belongs to 'model'.* does not have"),
+        (SVC(), {"clf__C": [1]}, r"'clf__C' belongs to 'clf', which SVC does not have; write 'C'\."),
         (
             PIPELINE,
             {"clf": [SVC(), RandomForestClassifier()], "clf__C": [1, 2]},

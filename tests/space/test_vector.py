@@ -26,7 +26,6 @@ def test_values_survive_the_way_to_the_cube_and_back(vector, point):
     [
         (Vector(5, -3, 3), r"write Vector\(2, -3, 3, prior='uniform'\)\."),
         (LOG, r"write Vector\(2, 0.001, 1000.0, prior='log-uniform'\)\."),
-        (Continuous(norm()), r"write a Vector of 2\."),
     ],
     ids=str,
 )
@@ -34,6 +33,13 @@ def test_another_length_than_the_estimators_is_said_with_what_to_write(dimension
     space = Space({"v": dimension})
     with pytest.raises(ValueError, match=rf"'v' is searched as .* has 2 numbers of it; {fix}"):
         space.slope(np.full(space.n_columns, 0.5), {"v": np.ones(2)})
+
+
+@pytest.mark.parametrize("dimension", [Real(-3.0, 3.0), Continuous(norm()), Vector(1, -3.0, 3.0)], ids=str)
+def test_the_derivative_by_one_number_for_several_is_their_sum(dimension):
+    space = Space({"v": dimension})
+    of_several, of_one = (space.slope(np.full(1, 0.5), {"v": value}) for value in (np.array([1.0, 2.0]), 3.0))
+    np.testing.assert_allclose(of_several, of_one)
 
 
 def test_a_number_stands_for_all_elements():
