@@ -1,7 +1,8 @@
-"""Every private or version-dependent name of scikit-learn and joblib, in one place.
+"""Every private or version-dependent name that is imported from scikit-learn and joblib, in one place.
 
 The rest of the package imports these names from here only, so that a new release of scikit-learn is met in
-one file.
+one file; but for joblib's backend for Dask, which is an extra. Private attributes of scorers and fitted
+estimators are read where they are needed.
 """
 
 import inspect
@@ -17,6 +18,7 @@ from sklearn.model_selection._validation import (
     _insert_error_scores,
     _warn_or_raise_about_fit_failures,
 )
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import _safe_split
@@ -43,6 +45,7 @@ __all__ = [
     "_fit_context",
     "_insert_error_scores",
     "_num_samples",
+    "_safe_indexing",
     "_safe_split",
     "_warn_or_raise_about_fit_failures",
     "class_weights",

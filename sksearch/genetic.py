@@ -43,7 +43,8 @@ class GeneticSearchCV(AdaptiveSearchCV):
         :func:`~sksearch.space.default_space`.
     n_iter : int, default=50
         Number of candidates. No candidate is evaluated twice; a finite space may end the search earlier.
-        If it covers a finite space, candidates are in the order of ``GridSearchCV``.
+        If it covers a finite space, and neither `timeout` nor `n_iter_no_change` may end the search,
+        candidates are in the order of ``GridSearchCV``.
     scoring : str, callable, list, tuple or dict, default=None
         As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
         where `refit` is False or a callable that names none; all of `objectives`, where these are given.
@@ -84,8 +85,9 @@ class GeneticSearchCV(AdaptiveSearchCV):
         3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
         run. See the user guide on resources.
     min_resources : int or "auto", default="auto"
-        What a candidate gets first: 1 fold; ``max_resources / factor**2`` iterations, or samples, at least
-        two of each class per fold.
+        What a candidate gets first, at least: 1 fold; ``max_resources / factor**2`` iterations, or samples,
+        and two of each class per fold. Steps are counted from the last one, so that it may be more: from
+        20 to 81 they are 27 and 81.
     max_resources : int or "auto", default="auto"
         What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
         own value). With "folds" it is the number of folds.

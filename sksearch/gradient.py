@@ -53,8 +53,9 @@ class GradientSearchCV(AdaptiveSearchCV):
         list of dicts is the union of its dicts. None takes :func:`~sksearch.space.default_space`.
     n_iter : int, default=50
         Number of candidates. No candidate is evaluated twice; a finite space may end the search earlier.
-        If it covers a finite space, candidates are in the order of ``GridSearchCV``. A descent takes 5 to
-        25; what is left is spent on other starts, see `n_restarts`.
+        If it covers a finite space, and neither `timeout` nor `n_iter_no_change` may end the search,
+        candidates are in the order of ``GridSearchCV``. A descent takes 5 to 25; what is left is spent on
+        other starts, see `n_restarts`.
     scoring : str, callable, list, tuple or dict, default=None
         As in ``GridSearchCV``. With several metrics, the one named by `refit` is optimised; the first one,
         where `refit` is False or a callable that names none.
@@ -130,9 +131,9 @@ class GradientSearchCV(AdaptiveSearchCV):
     ----------
     cv_results_ : dict of str to ndarray
         As in ``GridSearchCV``, of the user's own estimator and scoring, in the order of proposal, with more
-        columns: ``status`` ("ok", "failed" or "timeout"), ``n_resources`` (folds), ``wall_time`` (seconds of
-        all its fits and derivatives), ``loss`` (what is descended, where derivatives are known) and, with
-        vectors, ``trusted`` (see `guard`).
+        columns: ``status`` ("ok", "failed", "timeout", or "oom" where the memory ran out), ``n_resources``
+        (folds), ``wall_time`` (seconds of all its fits and derivatives), ``loss`` (what is descended, where
+        derivatives are known) and, with vectors, ``trusted`` (see `guard`).
     best_estimator_ : estimator
         The best candidate, refitted on all data. Only with `refit`.
     best_score_ : float
@@ -286,7 +287,12 @@ class GradientSearchCV(AdaptiveSearchCV):
         scorer = scorers
         if several:
             scorer = scorers._scorers[self._optimised or next(iter(scorers._scorers))]
-        return Derivatives(frozenset(names), scorer, several) if names else None
+        if not names:
+            return None
+        measure = Derivatives(frozenset(names), scorer, several)
+        if self.verbose > 0 and (proxy := measure.proxy(self.estimator)) is not None:
+            print(f"The descent follows {proxy}: scoring has no derivatives. It still chooses the winner.")
+        return measure
 
     def _may_win(self, results):
         if not self.guard or "trusted" not in results:

@@ -63,7 +63,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
 
     The base class of the searchers. It prepares (scorers, folds, space), lets an optimizer and an executor
     search, and concludes (``cv_results_``, selection, refit) as scikit-learn does. A subclass implements
-    `_make_optimizer`, and nothing else but its constructor.
+    `_make_optimizer`; it may measure more than scores (`_make_measure`), and say who may win (`_may_win`) and
+    who does of equally good ones (`_preferred`).
 
     Parameters are those of the subclasses, which document them.
     """

@@ -440,6 +440,15 @@ def test_one_number_is_the_scale_of_all_columns():
     assert search.best_score_ == pytest.approx(alone.best_score_, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("scoring", "said"),
+    [("r2", ""), ("neg_max_error", "The descent follows mean_squared_error: scoring has no derivatives.")],
+)
+def test_verbose_says_what_stands_for_a_scoring_without_derivatives(capsys, scoring, said):
+    fit(n_iter=2, scoring=scoring, verbose=1)
+    assert capsys.readouterr().out.startswith(said or "Fitting")
+
+
 def test_groups_share_a_number():
     A, b, *_ = vector_task(n_informative=4)
     groups = np.repeat(np.arange(15), 4)

@@ -42,6 +42,8 @@ class Journal:
     identity : dict of str to str
         What the search is: its estimator, space, data, and so on. A journal with another identity is
         refused.
+    details : dict
+        What else to write in the first line of a new one.
 
     Attributes
     ----------

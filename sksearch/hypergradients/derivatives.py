@@ -43,6 +43,13 @@ class Derivatives:
                 measured["disagreement"] = derivative.disagreement(*data)
         return measured
 
+    def proxy(self, estimator):
+        """Name the loss that stands for a scoring without derivatives; None where it is the scoring's own."""
+        if not (names := self.names & differentiable(estimator)):
+            return None
+        derivative = Hypergradient(estimator, names, self.scoring)
+        return None if derivative.exact else derivative.loss_name
+
     @staticmethod
     def _fit_weight(estimator, params):
         """Return the weights of samples that reach the last step, which is what is differentiated."""

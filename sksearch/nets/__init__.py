@@ -1,4 +1,4 @@
-"""What networks need: loading, schedules, diagnosis. The only place, beside hypergradients, with torch."""
+"""What networks need: loading, schedules, diagnosis. The only place with torch."""
 
 from sksearch.nets.curves import Diagnosis, diagnose, plot_curves
 from sksearch.nets.decay import Decay

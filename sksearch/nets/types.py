@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing
 
-from sksearch._compat import _num_samples
+from sksearch._compat import _num_samples, _safe_indexing
 from sksearch.nets.finding import nets_of
 
 # Rows that are tried.

@@ -87,8 +87,8 @@ class EvolutionOptimizer(Optimizer):
     Where models tell how important columns are to them, see `note`, columns of a subset that were worth
     little are removed first, and those that were worth much, or were never tried, added.
 
-    With several objectives, better is what NSGA-II says: a point on an earlier front of those that dominate
-    each other, and on the same front one in a less crowded place.
+    With several objectives, better is what NSGA-II says: a point on an earlier front of the non-dominated
+    sorting, and on the same front one in a less crowded place.
 
     Parameters
     ----------
