@@ -40,7 +40,7 @@ def tabulate(trials, resource, n_splits, metric):
         folds = trial.folds
         counting = set(folds if trial.failed else resource.finished(trial))
         table += [folds[fold] if fold in counting else nothing for fold in range(n_splits)]
-    # What is not in every row, since fits fail, scikit-learn can not arrange.
+    # scikit-learn arranges only what every row has, and those of failed fits lack these.
     table = [{name: value for name, value in row.items() if name not in _BESIDES} for row in table]
     columns = {
         "status": np.array([trial.status(metric) for trial in trials], dtype=object),

@@ -214,14 +214,13 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         unfitted = copy(self)  # the default scorer keeps its estimator, and travels with every fit
         unfitted.estimator = base_estimator
         scorers, _ = unfitted._get_scorers()
-        tuned = {name for branch in space.branches for name in branch}
         resource = make_resource(
             self.resource,
             self.min_resources,
             self.max_resources,
             self.factor,
             estimator=base_estimator,
-            tuned=tuned,
+            tuned=space.names,
             y=y,
             n_splits=len(splits),
             n_samples=_num_samples(X),
@@ -233,7 +232,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             y,
             splits,
             resource,
-            tuned,
+            space.names,
             callbacks,
             {
                 "scorer": scorers,
@@ -317,7 +316,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         initial = [] if own is None else [own]
         given = self.initial_params or ()
         if isinstance(given, dict):
-            earlier = best_first(given, set().union(*space.branches))
+            earlier = best_first(given, space.names)
             # Half of the budget: an earlier search repeated in full would leave nothing to search.
             given = [params for params in earlier if params in space][: max(1, self.n_iter // 2)]
             if earlier and not given:
@@ -427,7 +426,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         # Values are cloned too: they can be estimators, which the caller's space must not share.
         best = clone(cross_validation.estimator).set_params(**clone(self.best_params_, safe=False))
         environment, y = cross_validation.environment, cross_validation.y
-        with cross_validation.callbacks.refit(best), environment.around_refit(cross_validation.seed, best):
+        with cross_validation.callbacks.refit(best), environment.around_refit(cross_validation.seed):
             start = time.time()
             if y is not None:
                 best.fit(X, y, **fit_params)

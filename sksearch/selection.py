@@ -111,12 +111,11 @@ class OneStandardError:
     def check(self, space, n_splits):
         """Raise an error before any fit if candidates of this space could not be compared."""
         self._check_folds(n_splits)
-        names = {name for branch in space.branches for name in branch}
-        _check_searched(self._names(), names, self.simplicity)
+        _check_searched(self._names(), space.names, self.simplicity)
         for name in self._names():
             for dimension in (branch[name] for branch in space.branches if name in branch):
                 listed = isinstance(dimension, Categorical)
-                for value in dimension.categories if listed else [dimension.decode([0.5] * dimension.width)]:
+                for value in dimension.categories if listed else [dimension.middle()]:
                     _number(name, value)
 
     def _check_folds(self, n_splits):

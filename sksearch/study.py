@@ -71,7 +71,7 @@ class Study:
         self._space = optimizer.space
         # What is tried next, whatever the optimizer thinks; of settings that are alike the first is kept.
         self._queue = {}
-        self._put_off = []  # what the optimizer proposed, and what comes first was recorded
+        self._put_off = []  # a proposal that waits, since a point that was recorded goes first
         for params in initial:
             self._queue.setdefault(self._space.key_of(params), (params, self._space.encode(params)))
         self.metric = metric
@@ -121,14 +121,14 @@ class Study:
         rows, forecast = self._foresee()
         waits = np.array([number in self._waiting for number in self._rows])
         chances = self._resource.chances(forecast, self._best)
-        hopeless = dict(zip(self._rows, self._resource.hopeless(rows, chances), strict=True))
+        is_hopeless = dict(zip(self._rows, self._resource.hopeless(rows, chances), strict=True))
         for trial in waiting:
-            if hopeless[trial.number]:
+            if is_hopeless[trial.number]:
                 trial.models.clear()  # of all that were ever dropped, they could fill the memory
         free = self._resource.free(rows, forecast, chances, waits, last)
-        chances = dict(zip(self._rows, np.where(free, chances, -1.0), strict=True))
-        first = max(waiting, key=lambda trial: chances[trial.number])
-        return first if chances[first.number] >= 0 else None
+        chance_of = dict(zip(self._rows, np.where(free, chances, -1.0), strict=True))
+        first = max(waiting, key=lambda trial: chance_of[trial.number])
+        return first if chance_of[first.number] >= 0 else None
 
     def _foresee(self):
         """Rows of the trials that were begun, and what is expected of them: the same until a report."""
@@ -194,7 +194,7 @@ class Study:
                 f"computed; it goes on without. The first error was:\n{error}",
                 stacklevel=6,
             )
-        if not trial.add(fold, result, seconds, trial.n_fits):
+        if not trial.add(fold, result, seconds):
             return None
         if self._journal is not None:
             self._journal.record(trial)

@@ -139,7 +139,7 @@ class CrossValidation:
             shared,
             continuation,
             self.environment,
-            (self.seed, trial.number, fold),
+            self.seed,
             self.measure,
         )
 
@@ -165,8 +165,8 @@ class Fit:
         How many iterations to run, where these are the resource.
     environment : Environment
         What is done around the fit.
-    seed : tuple of int
-        Of the search, with trial and fold.
+    seed : int
+        Of the search.
     measure : callable or None
         See `CrossValidation`.
     """
@@ -177,7 +177,7 @@ class Fit:
     shared: dict
     continuation: Continuation | None
     environment: Environment
-    seed: tuple
+    seed: int
     measure: object = None
 
     def __getstate__(self):

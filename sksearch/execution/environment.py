@@ -66,7 +66,7 @@ class Environment:
         yield {}, {}
 
     @contextmanager
-    def around_refit(self, seed, estimator):
+    def around_refit(self, seed):
         """Prepare for the refit of the best candidate, and tidy up."""
         yield
 

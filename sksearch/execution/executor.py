@@ -31,72 +31,101 @@ class Executor(ABC):
         """
 
     def _run(self, study, cross_validation, workers_options, enough, n_learnt):
-        """Run trials; no other is proposed while those that the study has not learnt from are `enough`.
+        """Run trials; see `_Course` for the last two, which are what executors differ in."""
+        with interrupts_may_wait() as undisturbed, Workers(**workers_options) as workers:
+            cross_validation.prepare(workers)
+            course = _Course(study, cross_validation, enough, n_learnt, undisturbed)
+            try:
+                while course.goes_on():
+                    for outcome in workers.run(course.fits()):
+                        course.receive(outcome)
+            finally:
+                course.end()
 
-        It learns from `n_learnt` of these together, in the order of their proposal, as late as `enough` lets
-        it: what it knows at a proposal does not depend on how long fits take. With an `n_learnt` of 0 it
-        learns from each as soon as its results are there, in any order.
-        """
-        # joblib draws fits in a thread of its own, while this one takes their outcomes.
-        lock = threading.Lock()
-        errors = []
-        over = False
-        n_drawn = 0
-        ahead = []  # drawn, and not learnt from
-        in_vain = False  # a proposal was asked for, and nothing has been learnt since
 
-        def learn():
-            """Learn from those whose turn it is; return whether they have results."""
-            nonlocal in_vain
-            due = ahead[:n_learnt]
-            if not due or any(trial.running for trial in due):
-                return False
-            del ahead[:n_learnt]
-            study.report(due)
-            in_vain = False
-            return True
+class _Course:
+    """The course of a search: trials are drawn as workers become free, and learnt from as they end.
 
-        def draw():
-            nonlocal n_drawn, in_vain
-            while not over:
-                if not (in_vain or enough(ahead)):
-                    if (trial := study.propose()) is not None:
-                        n_drawn += 1
-                        if n_learnt:
-                            ahead.append(trial)
+    joblib draws fits in a thread of its own, while another one takes their outcomes.
+
+    Parameters
+    ----------
+    study : object
+        See `Executor.run`.
+    cross_validation : CrossValidation
+        What is run for a trial.
+    enough : callable
+        No trial is proposed while this is true of the list of those that were not learnt from.
+    n_learnt : int
+        How many of these are learnt from together, in the order of their proposal, as late as `enough` lets
+        them: what is known at a proposal does not depend on how long fits take. With 0 each is learnt from as
+        soon as its results are there, in any order.
+    undisturbed : context manager
+        Within it, an interrupt waits.
+    """
+
+    def __init__(self, study, cross_validation, enough, n_learnt, undisturbed):
+        self._study = study
+        self._cross_validation = cross_validation
+        self._enough = enough
+        self._n_learnt = n_learnt
+        self._undisturbed = undisturbed
+        self._lock = threading.Lock()
+        self._ahead = []  # drawn, and not learnt from
+        self._in_vain = False  # a proposal was asked for, and nothing has been learnt since
+        self._over = False
+        self._error = None
+        self._n_drawn, self._n_drawn_before = 0, -1
+
+    def goes_on(self):
+        """Whether any trial was drawn since this was asked last."""
+        if self._error is not None:
+            raise self._error
+        n_before, self._n_drawn_before = self._n_drawn_before, self._n_drawn
+        return self._n_drawn > n_before
+
+    def fits(self):
+        """Iterate over the fits of trials, which are drawn one by one as their turn comes."""
+        try:
+            while (trial := self._draw()) is not None:
+                yield from self._cross_validation.fits(trial, self._study.n_iter)
+        except Exception as error:  # would be lost in joblib's thread, and the search would hang
+            self._error = error
+
+    def receive(self, outcome):
+        """Take the outcome of one fit."""
+        with self._lock, self._undisturbed:
+            trial = self._study.receive(*outcome)
+            if self._n_learnt == 0 and trial is not None:
+                self._study.report([trial])
+
+    def end(self):
+        """Draw no more, also where an error or an interrupt left joblib's thread about to."""
+        with self._lock:
+            self._over = True
+
+    def _draw(self):
+        with self._lock, self._undisturbed:
+            while not self._over:
+                if not (self._in_vain or self._enough(self._ahead)):
+                    if (trial := self._study.propose()) is not None:
+                        self._n_drawn += 1
+                        if self._n_learnt:
+                            self._ahead.append(trial)
                         elif not trial.running:  # the journal had its results
-                            study.report([trial])
+                            self._study.report([trial])
                         return trial
-                    in_vain = n_learnt > 0
-                if not learn():
+                    self._in_vain = self._n_learnt > 0
+                if not self._learn():
                     break
             return None
 
-        def fits():
-            try:
-                while True:
-                    with lock, undisturbed:
-                        trial = draw()
-                    if trial is None:
-                        return
-                    yield from cross_validation.fits(trial, study.n_iter)
-            except Exception as error:  # would be lost in joblib's thread, and the search would hang
-                errors.append(error)
-
-        try:
-            with interrupts_may_wait() as undisturbed, Workers(**workers_options) as workers:
-                cross_validation.prepare(workers)
-                while True:
-                    n_before = n_drawn
-                    for outcome in workers.run(fits()):
-                        with lock, undisturbed:
-                            trial = study.receive(*outcome)
-                            if not n_learnt and trial is not None:
-                                study.report([trial])
-                    if errors:
-                        raise errors[0]
-                    if n_drawn == n_before:
-                        return
-        finally:
-            with lock:  # a proposal may still be in the making
-                over = True
+    def _learn(self):
+        """Learn from those whose turn it is; return whether they have results."""
+        due = self._ahead[: self._n_learnt]
+        if not due or any(trial.running for trial in due):
+            return False
+        del self._ahead[: self._n_learnt]
+        self._study.report(due)
+        self._in_vain = False
+        return True

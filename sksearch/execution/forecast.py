@@ -180,7 +180,7 @@ def _agree_on_part(n_agreed, n_known, n_folds):
     -------
     probability : ndarray of shape (n, m)
     """
-    # The hypergeometric distribution, which SciPy's takes sixty times as long for where each row is a fold.
+    # SciPy's hypergeometric distribution is sixty times slower on arrays as small as these.
     n_known = n_known[:, None]
     logarithm = gammaln(n_agreed + 1) - gammaln(np.maximum(n_agreed - n_known, 0) + 1)
     logarithm += gammaln(n_folds - n_known + 1) - gammaln(n_folds + 1)

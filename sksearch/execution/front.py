@@ -188,7 +188,7 @@ class FrontFit:
         return front if len(pickle.dumps(front)) <= _MAX_BYTES / self.n_splits else None
 
     def _transform(self, X):
-        # Not by the pipeline, which would ask its last step whether it is fitted: that one need not know.
+        # Not by the pipeline: it would ask its last step whether it is fitted, which not every step can tell.
         for _, step in self.pipeline.steps:
             X = step.transform(X) if _does_something(step) else X
         return X

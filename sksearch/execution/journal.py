@@ -264,7 +264,7 @@ def _hidden(cross_validation, branches):
     """Return by name the hashes of what looks alike and may differ: code, fitted state, long values."""
     estimator, scorer = cross_validation.estimator, cross_validation.options["scorer"]
     parts = dict(estimator.get_params(deep=True))
-    for name in sorted({name for branch in branches for name in branch}):
+    for name in sorted(set().union(*branches)):
         parts[f"the values of {name}"] = [branch[name] for branch in branches if name in branch]
     scorers = getattr(scorer, "_scorers", None)
     parts |= {"the scorer": scorer} if scorers is None else {f"the scorer {n}": scorers[n] for n in scorers}

@@ -1,5 +1,6 @@
 """What is given to trials bit by bit: folds, samples, or iterations of the estimator."""
 
+from abc import ABC, abstractmethod
 from numbers import Integral
 
 import numpy as np
@@ -17,8 +18,8 @@ _LEAST_DOF = 2.5
 class AllAtOnce:
     """No resource: a trial is one step, which runs all folds.
 
-    The base class of resources. A step runs some folds, perhaps with less than everything; the trial is
-    complete after the last one, whose results are those of a search without a resource.
+    A step runs some folds, perhaps with less than everything; the trial is complete after the last one, whose
+    results are those of a search without a resource.
 
     Parameters
     ----------
@@ -84,6 +85,35 @@ class AllAtOnce:
         """Folds of which a trial's results are those that count in the end."""
         return range(self.n_splits if trial.complete else 0)
 
+
+class Steps(AllAtOnce, ABC):
+    """Several steps, between which a trial waits: the base of `Folds` and `Rungs`.
+
+    Scores so far are arranged in rows, which say what is expected of each trial in the end, and from this
+    follows which of those that wait may go on.
+    """
+
+    @abstractmethod
+    def row(self, trial, metric):
+        """Arrange the scores of a trial as `forecast` takes them."""
+
+    @abstractmethod
+    def forecast(self, rows, similarity):
+        """Say what is expected of each trial in the end.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n, n_columns)
+            Of all trials that were begun.
+        similarity : callable
+            From row numbers to the correlations of all trials with these, of shape (n, n_some).
+
+        Returns
+        -------
+        forecast : tuple
+            What the methods below take.
+        """
+
     def expected(self, forecast):
         """Mean and variance, for an optimizer, of what a trial will score: shapes (n,) and (n,)."""
         mean, variance, dof = forecast
@@ -98,6 +128,7 @@ class AllAtOnce:
         """Say which trials will never go on, as far as one can know."""
         return np.full(len(rows), False)
 
+    @abstractmethod
     def free(self, rows, forecast, chances, waiting, last):
         """Say which trials may go on now: those that wait do so in the order of their chances.
 
@@ -112,11 +143,14 @@ class AllAtOnce:
             Whether a trial waits; the others run their next step, or have run all.
         last : bool
             Whether no trial is left to begin.
+
+        Returns
+        -------
+        free : ndarray of bool, shape (n,)
         """
-        return np.full(len(rows), True)
 
 
-class Folds(AllAtOnce):
+class Folds(Steps):
     """Folds one by one, after the first `min_resources` together.
 
     Each trial begins with another fold than the one before. Did all begin with the same, an optimizer would
@@ -154,7 +188,6 @@ class Folds(AllAtOnce):
         return trial.folds
 
     def row(self, trial, metric):
-        """Arrange the scores of a trial as `forecast` takes them."""
         row = np.full(self.n_splits, np.nan)
         for step, scores in zip(trial.steps, trial.scores(metric), strict=True):
             row[list(step)] = scores
@@ -179,7 +212,7 @@ class Folds(AllAtOnce):
         return racing.worth_a_fold(chances, expected, waiting, last)
 
 
-class Rungs(AllAtOnce):
+class Rungs(Steps):
     """All folds in every step, with more of something each time: the base of `Samples` and `Iterations`.
 
     Only the best ``1 / factor`` of the trials that reach a rung go on to the next (successive halving).
@@ -191,7 +224,6 @@ class Rungs(AllAtOnce):
         self._factor = factor
 
     def row(self, trial, metric):
-        """Arrange the scores of a trial as `forecast` takes them."""
         means = [np.mean(step) for step in trial.scores(metric)]
         return np.append(means, np.full(self.n_steps - len(means), np.nan))
 

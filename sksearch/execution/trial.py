@@ -62,8 +62,8 @@ class Trial:
     _results: dict = field(default_factory=dict)
     _lost: dict | None = None
 
-    def add(self, fold, result, seconds, n_folds):
-        """Take the result of one fold; return whether that was the last of the step's `n_folds`."""
+    def add(self, fold, result, seconds):
+        """Take the result of one fold; return whether that was the last of the step's."""
         self.timed_out |= result.pop("timed_out", False)
         if result.pop("given_up", False):
             self._lost = result
@@ -71,7 +71,7 @@ class Trial:
             self.models[fold] = result.pop("estimator")
         self._results[fold] = result
         self.wall_time += seconds
-        if len(self._results) < n_folds:
+        if len(self._results) < self.n_fits:
             return False
         results = dict(sorted(self._results.items()))
         if self._lost is not None:  # which of its other fits had ended by then is chance

@@ -7,6 +7,8 @@ validation loss with respect to the log-densities,
     dL = sum_k <Q_k, dC_k> / 2 - sum_ik G_ik z_ik' d(x_i - m_k),    Q_k = sum_i G_ik (z_ik z_ik' - C_k^-1)
 """
 
+from abc import abstractmethod
+
 import numpy as np
 from scipy import linalg
 
@@ -145,9 +147,9 @@ class NormalModel(Model):
         normals = self.normals(estimator, X, weights / weights.sum(axis=0))
         return NormalSolution(normals)
 
+    @abstractmethod
     def normals(self, estimator, X, weights):
         """Return one `Normal` per class; weights of shape (n_samples, n_classes) sum to 1 in each."""
-        raise NotImplementedError
 
 
 class LDAModel(NormalModel):

@@ -9,6 +9,7 @@ A kernel is phi(S) of inner products or distances S, so that one sum over pairs 
 derivative with respect to a scaling of every feature.
 """
 
+from abc import abstractmethod
 from functools import partial
 
 import numpy as np
@@ -108,6 +109,7 @@ class KernelSolution(Solution):
         self.link, self.kernel, self.X = link, kernel, X
         self.coefficients, self.intercept = coefficients, intercept
 
+    @abstractmethod
     def adjoint(self, pulled, slope):
         """Solve the adjoint system.
 
@@ -125,7 +127,6 @@ class KernelSolution(Solution):
         own : dict of str to float
             Derivatives with respect to the hyperparameters that are not the kernel's.
         """
-        raise NotImplementedError
 
     def gamma_by_scale(self):
         """Return the derivative of gamma, where it depends on the training samples; else 0."""

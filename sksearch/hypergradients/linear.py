@@ -9,6 +9,7 @@ on the weights that are not 0 (Bertrand et al. 2020). One system serves all hype
 one class that says what its estimator minimises.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,9 +88,9 @@ class Fit:
 class LinearModel(Model):
     """A model with ``coef_`` and ``intercept_``. Subclasses say what is minimised."""
 
+    @abstractmethod
     def objective(self, estimator, y, s):
         """Return the `Fit` of an estimator for targets y, and weights s of shape (n_samples, 1)."""
-        raise NotImplementedError
 
     def solve(self, estimator, X, y, sample_weight):
         s = np.ones((X.shape[0], 1)) if sample_weight is None else sample_weight[:, None]

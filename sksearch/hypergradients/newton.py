@@ -124,7 +124,7 @@ class Optimum:
     free : ndarray of bool of shape (n_weights, n_outputs)
         The weights that are not 0 or have no l1 penalty: those that follow hyperparameters.
     hessian : Hessian
-        There.
+        At the optimum.
     precondition : callable
         An approximate inverse for the weights that are free.
     """

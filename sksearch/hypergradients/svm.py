@@ -11,6 +11,7 @@ Derivatives follow from the same system (Chapelle et al. 2002).
 """
 
 import warnings
+from abc import abstractmethod
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -219,9 +220,9 @@ class SVMModel(Model):
     def value(self, estimator, name):
         return float(estimator._gamma) if name == "gamma" else super().value(estimator, name)
 
+    @abstractmethod
     def boxes(self, estimator, y, weights):
         """Return one `Box` per column of the decision function."""
-        raise NotImplementedError
 
     def solve(self, estimator, X, y, sample_weight):
         by_scale = _gamma_by_scale(X, estimator._gamma) if estimator.gamma == "scale" else 0.0

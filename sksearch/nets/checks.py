@@ -32,7 +32,7 @@ def check_net(estimator, space, X, y):
     ValueError
         If every fit would fail, with the fix.
     """
-    for _, callback, name in _given_callbacks(estimator):
+    for callback, name in _given_callbacks(estimator):
         _check_copy(callback, name, clone, "cloned for every fit")
     with seeded(0):  # networks draw their weights; nothing of it is left
         for number, candidate in enumerate(first_that_initialises(estimator, space)):
@@ -76,7 +76,7 @@ def check_workers(estimator, n_workers, backend, devices):
             "device='cuda' does not work in forked processes, which joblib's backend 'multiprocessing' has; "
             "use its default, 'loky'."
         )
-    for _, callback, name in _given_callbacks(estimator):
+    for callback, name in _given_callbacks(estimator):
         _check_copy(callback, name, cloudpickle.dumps, f"sent to n_jobs={n_workers} worker processes")
     for prefix, net in nets_of(estimator):
         for iterator in ("iterator_train", "iterator_valid"):
@@ -90,12 +90,12 @@ def check_workers(estimator, n_workers, backend, devices):
 
 
 def _given_callbacks(estimator):
-    """Iterate over networks and the callbacks that the user gave them, with names."""
+    """Iterate over the callbacks that the user gave to networks, and their names."""
     for _, net in nets_of(estimator):
         for item in [] if net.callbacks == "disable" else net.callbacks or []:
             name, callback = item if isinstance(item, (tuple, list)) else (None, item)
             if not isinstance(callback, type):
-                yield net, callback, name or type(callback).__name__
+                yield callback, name or type(callback).__name__
 
 
 def _check_copy(callback, name, copy, purpose):

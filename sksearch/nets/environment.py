@@ -71,12 +71,12 @@ class NetEnvironment(Environment):
     @contextmanager
     def around(self, fit, estimator):
         continued = fit.continuation is not None and fit.continuation.fitted
-        key = (*fit.seed[1:], *([fit.continuation.done] if continued else []))
+        key = (fit.number, fit.fold, *([fit.continuation.done] if continued else []))
         parameters, details = {}, {}
         with ExitStack() as stack:
             stack.enter_context(no_swallowed_interrupts())
             stack.callback(free_memory)
-            stack.enter_context(seeded(fit.seed[0], *key))
+            stack.enter_context(seeded(fit.seed, *key))
             device = stack.enter_context(claimed(self._devices, self._folder)) if self._devices else None
             if self._n_threads is not None:
                 torch.set_num_threads(self._n_threads)
@@ -127,7 +127,7 @@ class NetEnvironment(Environment):
         return {"device": device} | ({"max_epochs": 0} if counter and counter.ended_early_ else {})
 
     @contextmanager
-    def around_refit(self, seed, estimator):
+    def around_refit(self, seed):
         with no_swallowed_interrupts(), seeded(seed):
             yield
 

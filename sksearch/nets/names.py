@@ -41,7 +41,7 @@ def first_that_initialises(estimator, space):
     """
     found, errors = [], []
     for branch in space.branches:
-        middle = {name: dimension.decode([0.5] * dimension.width) for name, dimension in branch.items()}
+        middle = {name: dimension.middle() for name, dimension in branch.items()}
         choices = _classes(branch)
         for i, choice in enumerate([{}, *choices]):
             candidate, error = _try(estimator, middle | choice, set().union(*choices))

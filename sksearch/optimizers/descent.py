@@ -402,5 +402,5 @@ class DescentOptimizer(Optimizer):
 
 
 def _centered(slopes):
-    """Take out what all elements of a vector have in common: that is no structure, and fits few noise."""
+    """Take out what all elements of a vector have in common: that is no structure, and fits little noise."""
     return slopes - slopes.mean(axis=1, keepdims=True)

@@ -22,7 +22,7 @@ def own_params(space, estimator):
         The estimator's current values of the parameters of the first branch that holds them all.
     """
     current = estimator.get_params(deep=True)
-    if any("callbacks__" in name and name not in current for branch in space.branches for name in branch):
+    if any("callbacks__" in name and name not in current for name in space.names):
         current = _of_callbacks(estimator, current) | current
     for branch in space.branches:
         params = {name: current[name] for name in branch if name in current}
@@ -59,7 +59,7 @@ def check_names(space, estimator):
         Naming the parameter, and the nearest name that exists.
     """
     for branch in space.branches:
-        first = {name: dim.decode([0.5] * dim.width) for name, dim in branch.items()}
+        first = {name: dim.middle() for name, dim in branch.items()}
         for choices in _alternatives(branch):
             params = first | choices
             if params and (error := _why_not_settable(estimator, params)) is not None:

@@ -102,6 +102,10 @@ class Dimension(ABC):
         """
         raise ValueError(f"{self!r} has no derivative.")
 
+    def middle(self):
+        """Return a legal value: what the middle of the cube stands for."""
+        return self.decode([0.5] * self.width)
+
     def values(self):
         """List the values of a finite dimension, in order."""
         raise ValueError(f"{self!r} has infinitely many values.")

@@ -34,6 +34,8 @@ class Space:
     ----------
     branches : list of dict
         Dimension by parameter name, one dict per branch, names sorted.
+    names : set of str
+        All parameters, of whichever branches.
     n_columns : int
         Length of a point.
     ordered : ndarray of bool, shape (n_columns,)
@@ -65,6 +67,7 @@ class Space:
 
     def __init__(self, param_distributions):
         self.branches = _parse(param_distributions)
+        self.names = set().union(*self.branches)
         self._choice = Categorical(range(len(self.branches)))
         self._offset = int(len(self.branches) > 1)  # a single branch needs no column to choose it
         placed = {}
@@ -261,8 +264,7 @@ class Space:
         seen = set()
         for index, branch in enumerate(self.branches):
             choices = {
-                name: [dim.decode([0.5] * dim.width)] if dim.size == inf else dim.values()
-                for name, dim in branch.items()
+                name: [dim.middle()] if dim.size == inf else dim.values() for name, dim in branch.items()
             }
             free = {name: self._columns[index][name] for name, dim in branch.items() if dim.size == inf}
             for values in product(*choices.values()):

@@ -134,8 +134,8 @@ def test_workers_do_not_change_the_results_of_equal_rounds(executor):
 def test_the_order_in_which_folds_arrive_does_not_change_a_value():
     values = set()
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
-        trial = Trial(0, {}, np.zeros(1))
+        trial = Trial(0, {}, np.zeros(1), n_fits=3)
         for fold in order:
-            trial.add(fold, {"fit_error": None, "test_scores": [0.1, 0.2, 0.3][fold]}, 0.0, n_folds=3)
+            trial.add(fold, {"fit_error": None, "test_scores": [0.1, 0.2, 0.3][fold]}, 0.0)
         values.add(trial.value())
     assert len(values) == 1
