@@ -18,6 +18,7 @@ from sksearch._compat import (
 from sksearch.execution.environment import Environment
 from sksearch.execution.front import fit_fronts, n_front_steps
 from sksearch.execution.iterations import Continuation
+from sksearch.execution.task import Task
 
 # Options that hold arrays with a value per sample.
 _LARGE_OPTIONS = ("fit_params", "score_params")
@@ -149,8 +150,8 @@ class CrossValidation:
 
 
 @dataclass
-class Fit:
-    """One fold of one trial, ready to be run in any process.
+class Fit(Task):
+    """The fit of one fold of one trial, and its scores.
 
     Parameters
     ----------
@@ -160,7 +161,7 @@ class Fit:
         The arguments of ``_fit_and_score`` that are this fit's own.
     shared : dict
         Its other arguments, the same objects in many fits: data, folds, and perhaps the fitted front of a
-        pipeline. They are not pickled with the fit, so that who sends it can send them once.
+        pipeline.
     continuation : Continuation or None
         How many iterations to run, where these are the resource.
     environment : Environment
@@ -180,11 +181,7 @@ class Fit:
     seed: int
     measure: object = None
 
-    def __getstate__(self):
-        return {**vars(self), "shared": None}
-
     def run(self):
-        """Return trial number, fold, the result of ``_fit_and_score``, and seconds."""
         start = time.perf_counter()
         try:
             result = self._run()
@@ -252,7 +249,6 @@ class Fit:
 
     @property
     def raises(self):
-        """Whether the user wants errors raised rather than recorded."""
         return self.arguments["error_score"] == "raise"
 
     def failure(self, reason):

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from sksearch._compat import _BaseScorer, _MultimetricScorer, _num_samples, _PassthroughScorer, _safe_split
+from sksearch.execution.task import Task
 
 # What all folds' transformed data may take. Beyond this, fitting again is better than filling the memory.
 _MAX_BYTES = 2**30
@@ -149,7 +150,7 @@ class _Recall(BaseEstimator):
 
 
 @dataclass
-class FrontFit:
+class FrontFit(Task):
     """The fit of the front for one fold, run by the same workers as the fits of trials."""
 
     fold: int
@@ -158,13 +159,8 @@ class FrontFit:
     needs_train: bool
     shared: dict
     number: int = -1
-    raises: bool = False
-
-    def __getstate__(self):
-        return {**vars(self), "shared": None}
 
     def run(self):
-        """Return the number of no trial, the fold, the `Front` or None, and seconds."""
         start = time.perf_counter()
         try:
             result = self._fit()
@@ -194,7 +190,6 @@ class FrontFit:
         return X
 
     def failure(self, reason):
-        """Return the result of a front that can not be fitted."""
         return {"front": None}
 
 

@@ -88,7 +88,7 @@ class Workers:
 
         Parameters
         ----------
-        fits : iterable of Fit
+        fits : iterable of Task
             Drawn from as late as joblib can.
 
         Yields
