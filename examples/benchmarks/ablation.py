@@ -44,14 +44,14 @@ def plain_scale(values, noise):
     finite = np.isfinite(values)
     center, spread = values[finite].mean(), values[finite].std()
     y = np.where(finite, (values - center) / spread, (values[finite].min() - center) / spread)
-    return y, noise / spread**2
+    return y, noise / spread**2, ~finite
 
 
 class VaguePrior(GaussianProcess):
     """Hyperparameters from the likelihood nearly alone."""
 
-    def __init__(self, ordered):
-        super().__init__(ordered)
+    def __init__(self, space):
+        super().__init__(space)
         self._prior_std = 4.0 * self._prior_std
 
 

@@ -161,7 +161,7 @@ class Optimizer(ABC):
         -------
         correlations : ndarray of shape (m, n)
         """
-        return GaussianProcess(self.space.ordered).correlation(A, B)
+        return GaussianProcess(self.space).correlation(A, B)
 
     def describe(self, points):
         """Tell what the algorithm knows of points that were evaluated, for ``cv_results_``.

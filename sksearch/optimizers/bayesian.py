@@ -71,7 +71,7 @@ class BayesianOptimizer(RandomOptimizer):
             n_initial_points = int(np.clip(space.n_columns + 2, 4, 10))
         self.n_initial_points = n_initial_points
         self.acquisition = acquisition
-        self._gp = GaussianProcess(space.ordered)
+        self._gp = GaussianProcess(space)
         self._n_restarted = 0
 
     def predict(self, params):
@@ -116,9 +116,8 @@ class BayesianOptimizer(RandomOptimizer):
         points = np.array([self.space.encode(setting) for setting in settings])
         with one_thread:
             gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
-            y, noise = standardize(self.values, self.noise)
-            rows = representative(y, _MOST_CONDITIONED)
-            mean, std = gp.condition(self.points[rows], y[rows], noise[rows]).predict(points)
+            modelled = standardize(self.values, self.noise)
+            mean, std = gp.condition(*self._representative(_MOST_CONDITIONED, *modelled)).predict(points)
         # A value varies about the function: what is known of the one is not known of the other.
         std = np.hypot(std, np.sqrt(gp.noise_variance))
         mean, std = unstandardize(mean, std, self.values, self.noise)
@@ -154,18 +153,21 @@ class BayesianOptimizer(RandomOptimizer):
         return scalarize(self.values, self.rng.dirichlet(np.ones(self.values.shape[1])))
 
     def _update_model(self, values):
-        y, noise = standardize(values, self.noise)
-        n = len(y)
+        modelled = standardize(values, self.noise)
+        n = len(values)
         # Hyperparameters settle: they are fitted from scratch, and with many points fitted at all, only when
         # a tenth of the points is new. Several objectives are weighed anew each time, and fitted anew.
         if (restart := n > 1.1 * self._n_restarted) or n < 50 or self.values.ndim > 1:
-            rows = representative(y, _MOST_FITTED)
-            self._gp.fit(self.points[rows], y[rows], noise[rows], restart=restart)
+            self._gp.fit(*self._representative(_MOST_FITTED, *modelled), restart=restart)
             self._n_restarted = n if restart else self._n_restarted
-        rows = representative(y, _MOST_CONDITIONED)
-        self._gp.condition(self.points[rows], y[rows], noise[rows])
+        self._gp.condition(*self._representative(_MOST_CONDITIONED, *modelled))
         if self._pending:
             self._gp.fantasize(np.array(list(self._pending.values())))
+
+    def _representative(self, n, y, *errors):
+        """At most n of the points told, their values and what is known of the errors of these."""
+        rows = representative(y, n)
+        return self.points[rows], y[rows], *(error[rows] for error in errors)
 
     def _candidates(self, values):
         """Spread points, and perturbed copies of the best known ones."""

@@ -4,7 +4,8 @@ Notation, as in Rasmussen & Williams (2006):
 
     X      points, (n, d)                     y      values, (n,)
     l_j    lengthscale of coordinate j        s2     signal variance
-    v      noise variance                     K      covariance of y, k(X, X) + diag(v + noise)
+    v      noise variance                     f      variance of failures
+    K      covariance of y, k(X, X) + diag(v + noise + f [y is a failure])
     L      Cholesky factor of K               alpha  K^-1 (y - m)
 """
 
@@ -16,6 +17,10 @@ _SQRT5 = np.sqrt(5.0)
 # Added to the diagonal: the algebra stays stable where points nearly coincide.
 _JITTER = 1e-8
 
+# Variances of failures, where that of all values is 1: the one from which they say little of what is beside
+# them, and the largest, when they say nothing.
+_BY_CHANCE, _MOST_FAILURE = 0.1, 30.0
+
 
 class GaussianProcess:
     r"""Regression with a Matern-5/2 x exponential-Hamming kernel, fitted by maximum a posteriori.
@@ -26,19 +31,25 @@ class GaussianProcess:
                    \exp\Bigl(-\sum_{j \in \mathrm{cat}} [x_j \ne x'_j] / l_j\Bigr), \quad
         r^2 = \sum_{j \in \mathrm{ord}} (x_j - x'_j)^2 / l_j^2
 
-    The logarithms of the lengthscales, of s2 and of v have independent normal priors. The prior of the
+    The logarithms of the lengthscales, of s2, v and f have independent normal priors. The prior of the
     lengthscales of ordered coordinates grows with the square root of their number, so that the prior
     complexity of the function does not (Hvarfner et al., 2024).
 
+    Failures may belong to a region, or happen anywhere: a worker died, a fit diverged. Which it is, their own
+    variance says, which is small in the first case. With a variance that all values share, a few failures by
+    chance among good values would make the whole function look rough, or noisy.
+
     Parameters
     ----------
-    ordered : ndarray of bool, shape (d,)
-        Which coordinates are numbers; the others are categories.
+    space : Space
+        Whose points: which coordinates are numbers, and how many categories the others have.
 
     Attributes
     ----------
-    theta : ndarray of shape (d + 2,)
-        Log lengthscales, log signal variance, log noise variance.
+    ordered : ndarray of bool, shape (d,)
+        Which coordinates are numbers.
+    theta : ndarray of shape (d + 3,)
+        Log lengthscales, log signal variance, log noise variance, log variance of failures.
 
     References
     ----------
@@ -46,34 +57,56 @@ class GaussianProcess:
     Hvarfner, Hellsten & Nardi, "Vanilla Bayesian optimization performs great in high dimensions", 2024.
     """
 
-    def __init__(self, ordered):
-        self.ordered = np.asarray(ordered, bool)
+    def __init__(self, space):
+        self.ordered = space.ordered
+        self._n_categories = space.n_values[~self.ordered].astype(int)
+        self._may_be_inactive = len(space.branches) > 1  # which is one category more
+        n_places = self._n_categories + self._may_be_inactive
+        self._column_of_place = np.repeat(np.arange(len(n_places)), n_places)
+        self._first = np.cumsum(n_places) - n_places
         d, n_ordered = len(self.ordered), int(self.ordered.sum())
-        self._prior_mean = np.empty(d + 2)
-        self._prior_std = np.empty(d + 2)
+        self._prior_mean = np.empty(d + 3)
+        self._prior_std = np.empty(d + 3)
         self._prior_mean[:d] = np.where(self.ordered, np.log(0.25 * np.sqrt(max(n_ordered, 1))), 1.2)
         self._prior_std[:d] = 1.0
-        self._prior_mean[d:] = [0.0, np.log(1e-3)]
-        self._prior_std[d:] = [1.0, 1.5]
+        self._prior_mean[d:] = [0.0, np.log(1e-3), np.log(1e-3)]
+        self._prior_std[d:] = [1.0, 1.5, 1.5]
         self.theta = self._prior_mean.copy()
 
     # -- kernel ------------------------------------------------------------------------------------
 
     def _unpack(self, theta):
+        """Lengthscales, signal variance, noise variance and variance of failures."""
         d = len(self.ordered)
-        return np.exp(theta[:d]), np.exp(theta[d]), np.exp(theta[d + 1])
+        return np.exp(theta[:d]), *np.exp(theta[d:])
 
     def _kernel_parts(self, A, B, theta=None):
         """Kernel k(A, B), and s2 H(A, B) e^(-sqrt5 r) (1 + sqrt5 r) 5/3, its derivative's factor."""
-        lengthscales, signal, _ = self._unpack(self.theta if theta is None else theta)
+        lengthscales, signal, *_ = self._unpack(self.theta if theta is None else theta)
         scaled = 1.0 / lengthscales[self.ordered]
         a, b = A[:, self.ordered] * scaled, B[:, self.ordered] * scaled
         squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T
-        differs = sum(
-            ((A[:, j, None] != B[None, :, j]) / lengthscales[j] for j in np.flatnonzero(~self.ordered)),
-            np.zeros((len(A), len(B))),
-        )
+        if not len(self._first):
+            return _matern(np.maximum(squared, 0.0), signal)
+        weights = 1.0 / lengthscales[~self.ordered]
+        ours = self._indicators(A)
+        same = (ours * weights[self._column_of_place]) @ (ours if A is B else self._indicators(B)).T
+        differs = np.maximum(weights.sum() - same, 0.0)
         return _matern(np.maximum(squared, 0.0), signal * np.exp(-differs))
+
+    def _indicators(self, X):
+        """Which categories points have: 0 or 1, of shape (n, number of all categories).
+
+        With these, comparing all points in all coordinates is a product of matrices.
+        """
+        positions = X[:, ~self.ordered] * self._n_categories
+        categories = positions.astype(int)
+        if self._may_be_inactive:
+            # Categories are in the middle of their intervals; what an inactive coordinate has may be between.
+            categories = np.where(positions - categories > 0.25, categories, self._n_categories)
+        indicators = np.zeros((len(X), len(self._column_of_place)))
+        indicators[np.arange(len(X))[:, None], self._first + categories] = 1.0
+        return indicators
 
     @property
     def noise_variance(self):
@@ -91,12 +124,11 @@ class GaussianProcess:
         -------
         correlations : ndarray of shape (m, n)
         """
-        _, signal, _ = self._unpack(self.theta)
-        return self._kernel_parts(A, B)[0] / signal
+        return self._kernel_parts(A, B)[0] / self._unpack(self.theta)[1]
 
     # -- fitting -----------------------------------------------------------------------------------
 
-    def fit(self, X, y, noise=0.0, *, restart=True, max_iter=30):
+    def fit(self, X, y, noise=0.0, failed=False, *, restart=True, max_iter=30):
         """Fit the hyperparameters to data, starting from the current ones, and condition on them.
 
         Parameters
@@ -105,7 +137,9 @@ class GaussianProcess:
         y : ndarray of shape (n,)
             Values with mean about 0 and variance about 1.
         noise : float or ndarray of shape (n,), default=0.0
-            Known variance of each value, in addition to the fitted one.
+            Known variance of each value, in addition to the fitted ones.
+        failed : bool or ndarray of bool, shape (n,), default=False
+            Which values say no more than that the evaluation failed.
         restart : bool, default=True
             Whether to start from the prior's mean as well: the last optimum may have become a poor local one.
         max_iter : int, default=30
@@ -116,19 +150,19 @@ class GaussianProcess:
         self : GaussianProcess
         """
         starts = [self.theta, self._prior_mean] if restart else [self.theta]
-        bounds = list(
-            zip(
-                self._prior_mean - 4 * self._prior_std,
-                self._prior_mean + 4 * self._prior_std,
-                strict=True,
-            )
-        )
+        if np.any(failed):  # a region or chance: both are likely next to what is like them only
+            other = starts[-1].copy()
+            other[-1] = 0.0 if other[-1] < np.log(_BY_CHANCE) else self._prior_mean[-1]
+            starts.append(other)
+        lowest, highest = (self._prior_mean + 4 * sign * self._prior_std for sign in (-1, 1))
+        highest[-1] = np.log(_MOST_FAILURE)
+        bounds = list(zip(lowest, highest, strict=True))
         best = min(
             (
                 minimize(
                     self._loss,
                     start,
-                    args=(X, y, noise),
+                    args=(X, y, noise, failed),
                     jac=True,
                     method="L-BFGS-B",
                     bounds=bounds,
@@ -139,15 +173,15 @@ class GaussianProcess:
             key=lambda result: result.fun,
         )
         self.theta = best.x
-        return self.condition(X, y, noise)
+        return self.condition(X, y, noise, failed)
 
-    def _loss(self, theta, X, y, noise):
+    def _loss(self, theta, X, y, noise=0.0, failed=False):
         """Negative log posterior density of theta, and its gradient."""
         n = len(y)
-        lengthscales, signal, nugget = self._unpack(theta)
+        lengthscales, signal, nugget, failure = self._unpack(theta)
         kernel, slope = self._kernel_parts(X, X, theta)
         covariance = kernel.copy()
-        covariance[np.diag_indices(n)] += nugget + noise + _JITTER * signal
+        covariance[np.diag_indices(n)] += nugget + noise + failure * failed + _JITTER * signal
         try:
             factor = cholesky(covariance, lower=True, check_finite=False)
         except np.linalg.LinAlgError:
@@ -158,26 +192,29 @@ class GaussianProcess:
         # R&W eq. 5.9: d loss / d theta = -1/2 tr((alpha alpha' - K^-1) dK / d theta)
         inner = cho_solve((factor, True), np.eye(n), check_finite=False) - np.outer(alpha, alpha)
         gradient = np.empty_like(theta)
-        gradient[-1] = 0.5 * nugget * np.trace(inner)
+        gradient[-1] = 0.5 * failure * (np.diag(inner) * failed).sum()
+        gradient[-2] = 0.5 * nugget * np.trace(inner)
         # d log k / d log l_j: numbers enter by (x - x')^2 / l^2, categories by [x != x'] / l. For symmetric W
         # sum_ab W_ab (x_a - x_b)^2 / 2 = sum_a x_a^2 (W 1)_a - x' W x, without a matrix for each j.
         weights, numbers = inner * slope, X[:, self.ordered]
         along = weights.sum(axis=1) @ numbers**2 - (numbers * (weights @ numbers)).sum(axis=0)
-        gradient[:-2][self.ordered] = along / lengthscales[self.ordered] ** 2
+        gradient[:-3][self.ordered] = along / lengthscales[self.ordered] ** 2
         inner *= kernel
-        for j in np.flatnonzero(~self.ordered):
-            gradient[j] = 0.5 * (inner * (X[:, j, None] != X[:, j])).sum() / lengthscales[j]
-        gradient[-2] = 0.5 * inner.sum()
+        gradient[-3] = 0.5 * inner.sum()
+        if len(self._first):
+            indicators = self._indicators(X)
+            same = np.add.reduceat(((inner @ indicators) * indicators).sum(axis=0), self._first)
+            gradient[:-3][~self.ordered] = (gradient[-3] - 0.5 * same) / lengthscales[~self.ordered]
         return loss, gradient + deviation / self._prior_std
 
-    def condition(self, X, y, noise=0.0):
+    def condition(self, X, y, noise=0.0, failed=False):
         """Take data without changing the hyperparameters.
 
         Parameters are those of `fit`.
         """
-        _, signal, nugget = self._unpack(self.theta)
+        _, signal, nugget, failure = self._unpack(self.theta)
         covariance = self._kernel_parts(X, X)[0]
-        covariance[np.diag_indices(len(X))] += nugget + noise + _JITTER * signal
+        covariance[np.diag_indices(len(X))] += nugget + noise + failure * failed + _JITTER * signal
         self._X, self._y = X, y
         self._factor = cholesky(covariance, lower=True, check_finite=False)
         self._alpha = cho_solve((self._factor, True), y, check_finite=False)
@@ -193,7 +230,7 @@ class GaussianProcess:
         ----------
         X : ndarray of shape (m, d)
         """
-        _, signal, nugget = self._unpack(self.theta)
+        _, signal, nugget, _ = self._unpack(self.theta)
         n, m = len(self._X), len(X)
         expected = self.predict(X)[0]
         cross = solve_triangular(
@@ -223,7 +260,7 @@ class GaussianProcess:
         -------
         mean, std : ndarray of shape (m,)
         """
-        _, signal, _ = self._unpack(self.theta)
+        signal = self._unpack(self.theta)[1]
         kernel = self._kernel_parts(self._X, X)[0]
         half = solve_triangular(self._factor, kernel, lower=True, check_finite=False)
         variance = signal - np.einsum("ij,ij->j", half, half)
@@ -242,7 +279,7 @@ class GaussianProcess:
         mean_gradient, std_gradient : ndarray of shape (m, d)
             Zero along categorical coordinates.
         """
-        lengthscales, signal, _ = self._unpack(self.theta)
+        lengthscales, signal, *_ = self._unpack(self.theta)
         kernel, slope = self._kernel_parts(self._X, X)
         solved = cho_solve((self._factor, True), kernel, check_finite=False)
         std = np.sqrt(np.maximum(signal - np.einsum("ij,ij->j", kernel, solved), 1e-12 * signal))

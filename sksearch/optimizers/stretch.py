@@ -28,19 +28,23 @@ def standardize(values, noise):
     -------
     y, noise : ndarray of shape (n,)
         Transformed values and variances.
+    failed : ndarray of bool, shape (n,)
+        Which values are of failures, or so hopeless that they count as such.
 
     References
     ----------
     Julier & Uhlmann, "Unscented filtering and nonlinear estimation", 2004.
     """
     finite = np.isfinite(values)
-    stretched, error, _, _ = _stretched(values[finite], np.sqrt(noise[finite]))
+    stretched, error, best, unit = _stretched(values[finite], np.sqrt(noise[finite]))
     center, spread = stretched.mean(), stretched.std()
     y = np.full(len(values), stretched.min())
     y[finite] = stretched
     variance = np.zeros(len(values))
     variance[finite] = (error / spread) ** 2
-    return (y - center) / spread, variance
+    with np.errstate(over="ignore"):
+        failed = best - values >= _HOPELESS * unit
+    return (y - center) / spread, variance, failed
 
 
 def unstandardize(mean, std, values, noise):

@@ -261,6 +261,36 @@ def test_outliers_cost_no_more_than_failures(bad):
     assert optimizer.values.max() > -1e-3
 
 
+@pytest.mark.parametrize("bad", [-np.inf, -1e5])
+def test_a_fifth_of_all_evaluations_may_fail_by_chance(bad):
+    """One that fails among good ones says nothing of its neighbours."""
+    space = Space(dict.fromkeys("abcd", (0.0, 1.0)))
+    distances = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        center, weights = rng.uniform(0.2, 0.8, 4), np.array([0.2, 0.5, 1.0, 2.0])
+        optimizer = BayesianOptimizer(space, np.random.default_rng(seed))
+        for _ in range(60):
+            points = optimizer.ask(1)
+            good = rng.random() > 0.2
+            optimizer.tell(points, -(weights * (points - center) ** 2).sum(axis=1) if good else [bad])
+        distances.append(-optimizer.values.max())
+    assert np.median(distances) < 3e-4  # .001 and .02 without a variance of failures
+
+
+def test_that_failures_are_a_region_is_learned():
+    space = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)})
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    for _ in range(40):
+        points = optimizer.ask(1)
+        optimizer.tell(points, np.where(points[:, 0] > 0.6, -np.inf, points[:, 0] - points[:, 1]))
+    values = optimizer.values
+    assert values.max() > 0.52
+    assert np.isinf(values[20:]).sum() < 14
+    inside, outside = ({"a": a, "b": 0.5} for a in (0.4, 0.9))
+    assert optimizer.predict(inside)[0] > optimizer.predict(outside)[0]
+
+
 def test_the_representative_points_hold_the_best_and_are_spread_over_the_rest():
     y = np.random.default_rng(0).permutation(1000).astype(float)
     rows = representative(y, 100)
