@@ -80,9 +80,9 @@ class BayesSearchCV(AdaptiveSearchCV):
         3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
         run. See the user guide on resources.
     min_resources : int or "auto", default="auto"
-        What a candidate gets first, at least: 1 fold; ``max_resources / factor**2`` iterations, or samples,
-        and two of each class per fold. Steps are counted from the last one, so that it may be more: from
-        20 to 81 they are 27 and 81.
+        What a candidate gets first, at least: 1 fold, or a twentieth of many; ``max_resources / factor**2``
+        iterations, or samples, and two of each class per fold. Steps are counted from the last one, so that
+        it may be more: from 20 to 81 they are 27 and 81.
     max_resources : int or "auto", default="auto"
         What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
         own value). With "folds" it is the number of folds.

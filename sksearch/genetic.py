@@ -85,9 +85,9 @@ class GeneticSearchCV(AdaptiveSearchCV):
         3 %, or when it is not among the best ``1 / factor`` that got as far. The model learns from what was
         run. See the user guide on resources.
     min_resources : int or "auto", default="auto"
-        What a candidate gets first, at least: 1 fold; ``max_resources / factor**2`` iterations, or samples,
-        and two of each class per fold. Steps are counted from the last one, so that it may be more: from
-        20 to 81 they are 27 and 81.
+        What a candidate gets first, at least: 1 fold, or a twentieth of many; ``max_resources / factor**2``
+        iterations, or samples, and two of each class per fold. Steps are counted from the last one, so that
+        it may be more: from 20 to 81 they are 27 and 81.
     max_resources : int or "auto", default="auto"
         What a candidate that is kept gets in all: the samples (all of them), or iterations (the estimator's
         own value). With "folds" it is the number of folds.
@@ -306,9 +306,7 @@ class _ColumnImportance:
     def __call__(self, estimator, X, *data, **of_fit):
         """Return the importance by column, NaN for those left out; nothing where the model has none."""
         mask = estimator.get_params().get(self.name)
-        front, model = (
-            (estimator[:-1], estimator[-1]) if isinstance(estimator, Pipeline) else (None, estimator)
-        )
+        front, model = (estimator[:-1], estimator[-1]) if type(estimator) is Pipeline else (None, estimator)
         if mask is None:
             return {}
         if (importance := getattr(model, "feature_importances_", None)) is None:

@@ -36,7 +36,6 @@ from sksearch.objectives import ObjectivesMixin
 from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names, own_params
-from sksearch.space.identity import plain
 from sksearch.study import Study
 from sksearch.winner import WinnerMixin
 
@@ -201,7 +200,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         space = self._make_space()
         environment = environment_for(self.estimator, space)
         environment.check(self.estimator, space, X, y)
-        check_names(space, self.estimator)
+        check_names(space, self.estimator, self.resource)
         initial = self._initial_params(space)
 
         weight = params.get("sample_weight")
@@ -328,7 +327,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             if not isinstance(params, dict) or params not in space:
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
-            initial.append({name: plain(value) for name, value in params.items()})
+            initial.append(params)
         if (n := len({space.key_of(params) for params in initial})) > self.n_iter:
             warnings.warn(
                 f"initial_params and the estimator's own parameters are {n} candidates, and "

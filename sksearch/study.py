@@ -72,7 +72,7 @@ class Study:
         # What is tried next, whatever the optimizer thinks; of settings that are alike the first is kept.
         self._queue = {}
         self._put_off = []  # a proposal that waits, since a point that was recorded goes first
-        for params in initial:
+        for params in map(self._space.own, initial):
             self._queue.setdefault(self._space.key_of(params), (params, self._space.encode(params)))
         self.metric = metric
         self.ran_out = False

@@ -112,7 +112,16 @@ def test_the_estimators_own_parameters_are_candidate_0_and_known_good_ones_follo
     search = search_over(LogisticRegression(C=0.5), SPACE, initial_params=[{"C": 3.0}, {"C": 7}], n_iter=4)
     params = search.fit(X, y).cv_results_["params"]
     assert params[:3] == [{"C": 0.5}, {"C": 3.0}, {"C": 7}]
-    assert type(params[2]["C"]) is int
+    assert type(params[2]["C"]) is float  # as all others of a range of real numbers
+
+
+def test_candidates_hold_objects_of_the_space_and_not_the_users_own():
+    pipe = Pipeline([("s", StandardScaler()), ("clf", SVC())])
+    space = {"clf": [SVC()], "clf__C": (0.1, 10.0)}
+    search = search_over(pipe, space, n_iter=3, initial_params=[{"clf__C": 2, "clf": SVC()}]).fit(X, y)
+    pipe.set_params(clf__C=77.0)
+    assert all(params["clf"] is space["clf"][0] for params in search.cv_results_["params"])
+    assert [type(params["clf__C"]) for params in search.cv_results_["params"]] == [float] * 3
 
 
 def test_settings_to_try_first_that_are_more_than_n_iter_are_said():

@@ -139,6 +139,9 @@ class _Recall(BaseEstimator):
     def __sklearn_is_fitted__(self):
         return True
 
+    def __sklearn_clone__(self):
+        return self  # there is nothing to fit again, and much to copy
+
     # Answers are copied: a step may work in place.
 
     def fit_transform(self, X, y=None):

@@ -1,5 +1,7 @@
 """Estimators that go on: more iterations on top of those they have, instead of all of them again."""
 
+import threading
+import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
@@ -39,15 +41,17 @@ class Continuation:
         params = estimator.get_params()
         owner = params[prefix] if prefix else estimator
         n = self.target - self.done if self.fitted and not _counts_from_start(owner, own) else self.target
-        return {self.name: n} | ({self._warm_start: True} if self._warm_start in params else {})
+        going_on = self._warm_start in params and not _refuses(owner)
+        return {self.name: n} | ({self._warm_start: True} if going_on else {})
 
     def possible(self, estimator):
         """Whether the estimator, once fitted, can go on."""
         owner = self._owner(estimator)
-        if owner is None:
+        if owner is None or _refuses(owner):
             return False
         if self._warm_start in estimator.get_params():
-            return getattr(owner, "solver", None) != "liblinear"  # which ignores it
+            # liblinear ignores it; and a fit that has stopped early would begin to wait for the next time.
+            return getattr(owner, "solver", None) != "liblinear" and not _stops_early(owner)
         # Of others ``partial_fit`` is something else: one step on all rows, or an update of averages.
         one_pass = hasattr(owner, "partial_fit") and (is_classifier(owner) or is_regressor(owner))
         return owner is estimator and one_pass
@@ -74,7 +78,8 @@ class Continuation:
     def going_on(self, estimator):
         """Let ``fit`` go on where an estimator without ``warm_start`` is."""
         if not self.fitted or self._warm_start in estimator.get_params():
-            yield
+            with _no_false_alarm():
+                yield
             return
 
         def fit(X, y=None, **params):
@@ -89,10 +94,38 @@ class Continuation:
             del estimator.fit
 
 
+# Classes are known by their names: to import them would cost everyone all of scikit-learn's trees.
+
+
 def _counts_from_start(owner, name):
     """Whether a warm start counts the iterations from the first fit on: trees do, epochs do not."""
-    # By name, since importing the class would cost everyone the import of all of scikit-learn's trees.
     return name == "n_estimators" or type(owner).__name__.startswith("HistGradientBoosting")
+
+
+def _stops_early(owner):
+    """Whether a fit may end before it has run all iterations, for what it scores on data it keeps aside."""
+    params = owner.get_params()
+    stops = (
+        params["early_stopping"] if "early_stopping" in params else params.get("n_iter_no_change") is not None
+    )
+    return "validation_fraction" in params and stops is True
+
+
+def _refuses(owner):
+    """Whether an estimator has a ``warm_start``, and raises an error when it is set."""
+    is_bagging = any(kind.__name__ == "BaseBagging" for kind in type(owner).__mro__)
+    return is_bagging and owner.oob_score
+
+
+@contextmanager
+def _no_false_alarm():
+    """Ignore the warning that balanced classes need the same rows in each step, which they are."""
+    if threading.current_thread() is not threading.main_thread():  # filters are of the whole process
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="class_weight presets")
+        yield
 
 
 def _draws_anew(step):

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 
 from sksearch.execution.description import describe, describe_in_full, fingerprint
+from sksearch.space.dimensions import Categorical
 
 try:
     import fcntl
@@ -249,7 +250,7 @@ def identity_of(cross_validation, branches):
     resource = cross_validation.resource
     return {
         "estimator": describe((type(estimator), _told_apart(estimator.get_params(deep=True)))),
-        "space": describe(branches),
+        "space": describe(_told_apart(branches)),
         "data": fingerprint((cross_validation.X, cross_validation.y)),
         "splits": fingerprint([[np.asarray(part) for part in split] for split in cross_validation.splits]),
         "resource": describe(resource.n_steps > 1 and (resource.name, resource.amounts)),
@@ -277,14 +278,26 @@ def _hidden(cross_validation, branches):
 
 
 def _told_apart(value):
-    """Replace what has another repr in every process (sets), or the same as others (long arrays)."""
+    """Replace what has another repr in every process (sets), or the same as others (long arrays).
+
+    Dimensions and estimators are taken apart only where there is such a thing inside.
+    """
     if isinstance(value, (set, frozenset)):
         return type(value).__name__, sorted(map(describe, value))
     if isinstance(value, np.ndarray) and value.size > _SHOWN_IN_FULL:
         return "array", value.shape, fingerprint(value)
     if type(value) in (list, tuple):
         return type(value)(_told_apart(item) for item in value)
-    return {key: _told_apart(item) for key, item in value.items()} if type(value) is dict else value
+    if type(value) is dict:
+        return {key: _told_apart(item) for key, item in value.items()}
+    if isinstance(value, Categorical):
+        inside = value.categories
+    elif hasattr(value, "get_params") and not isinstance(value, type):
+        inside = value.get_params(deep=False)
+    else:
+        return value
+    told = _told_apart(inside)
+    return value if repr(told) == repr(inside) else (type(value).__name__, told)
 
 
 def _excerpt(text, other):

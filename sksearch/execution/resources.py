@@ -14,6 +14,9 @@ from sksearch.execution.forecast import from_folds, from_rungs, twins
 # Degrees of freedom that a forecast is given at least when an optimizer asks for its variance.
 _LEAST_DOF = 2.5
 
+# Most steps of folds.
+_MOST_STEPS = 20
+
 
 class AllAtOnce:
     """No resource: a trial is one step, which runs all folds.
@@ -151,7 +154,7 @@ class Steps(AllAtOnce, ABC):
 
 
 class Folds(Steps):
-    """Folds one by one, after the first `min_resources` together.
+    """Folds one by one, after the first `min_resources` together; where there are many, a few at a time.
 
     Each trial begins with another fold than the one before. Did all begin with the same, an optimizer would
     soon look for what is good on that one: what a fold adds to the mean varies little from a trial to its
@@ -159,11 +162,16 @@ class Folds(Steps):
     """
 
     name = "folds"
-    n_fits_per_step = 1
 
     def __init__(self, n_splits, min_resources):
         super().__init__(n_splits)
-        self.amounts = list(range(min_resources, n_splits + 1))
+        self._at_a_time = _at_a_time(n_splits)
+        later = range(n_splits, min_resources, -self._at_a_time)
+        self.amounts = [min_resources, *reversed(later)]
+
+    @property
+    def n_fits_per_step(self):
+        return self._at_a_time
 
     @property
     def n_fits(self):
@@ -171,7 +179,7 @@ class Folds(Steps):
 
     def n_steps_of(self, trial, compared):
         if trial.steps:  # recalled from a journal, perhaps of a search with other workers
-            return len(trial.steps) + self.n_splits - len(trial.folds)
+            return len(trial.steps) - (len(trial.folds) - self.n_splits) // self._at_a_time
         # While there is none to compare them with, all are run to their end. Fold by fold the first would
         # take long to get there, and as many as keep the workers busy would be begun meanwhile.
         return self.n_steps if compared else 1
@@ -210,6 +218,11 @@ class Folds(Steps):
     def free(self, rows, forecast, chances, waiting, last):
         (expected, _, _), _ = forecast
         return racing.worth_a_fold(chances, expected, waiting, last)
+
+
+def _at_a_time(n_splits):
+    # To ask after each fold who goes on would take longer than the fits, where they are many and short.
+    return -(-n_splits // _MOST_STEPS)
 
 
 class Rungs(Steps):
@@ -319,7 +332,7 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
         return AllAtOnce(n_splits)
     least = 1
     if name == "folds":
-        most, first = n_splits, 1
+        most, first = n_splits, _at_a_time(n_splits)
         if max_resources not in ("auto", n_splits):
             raise ValueError(
                 f"max_resources={max_resources} with resource='folds': a candidate that is kept runs all "

@@ -2,7 +2,9 @@
 
 from contextlib import suppress
 
+import numpy as np
 from sklearn import get_config
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 
 from sksearch._compat import _PassthroughScorer, takes_weights
@@ -31,7 +33,7 @@ class Derivatives:
 
     def __call__(self, estimator, X_train, y_train, X_test, y_test, fit_params, score_params, number, fold):
         names = self.names & differentiable(estimator)
-        if not names:
+        if not names or _of_another_library(X_train):
             return {}
         derivative = Hypergradient(estimator, names, self.scoring)
         weights = self._fit_weight(estimator, fit_params), self._score_weight(estimator, score_params)
@@ -53,7 +55,7 @@ class Derivatives:
     @staticmethod
     def _fit_weight(estimator, params):
         """Return the weights of samples that reach the last step, which is what is differentiated."""
-        if hasattr(estimator, "steps"):
+        if isinstance(estimator, Pipeline):
             name, last = estimator.steps[-1]
             if not _routes():
                 return params.get(f"{name}__sample_weight")
@@ -68,9 +70,16 @@ class Derivatives:
                 params = _routed(scorer, "score", params)
             elif not takes_weights(scorer):
                 return None
-        if _routes() and isinstance(scorer, _PassthroughScorer) and hasattr(estimator, "steps"):
+        if _routes() and isinstance(scorer, _PassthroughScorer) and isinstance(estimator, Pipeline):
             params = _routed(estimator.steps[-1][1], "score", params)
         return params.get("sample_weight")
+
+
+def _of_another_library(X):
+    """Whether scikit-learn is to compute with arrays that are not NumPy's, perhaps on a GPU."""
+    return (
+        get_config()["array_api_dispatch"] and hasattr(X, "__array_namespace__") and type(X) is not np.ndarray
+    )
 
 
 def _routes():

@@ -4,8 +4,9 @@ import warnings
 
 import numpy as np
 from scipy.sparse import diags, issparse
-from sklearn.base import clone, is_classifier
+from sklearn.base import TransformerMixin, clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 
 from sksearch._compat import _check_sample_weight, without_callbacks
@@ -21,6 +22,9 @@ _STEPS = (1e-2, 1e-3, 1e-4)
 _FINE = 0.02
 # A derivative that is smaller than this part of the loss counts as that.
 _NEGLIGIBLE = 1e-4
+
+# Difference of a feature from itself, relative to the largest of its values.
+_SAME_FEATURE = 1e-3
 
 
 class Hypergradient:
@@ -216,10 +220,11 @@ class Hypergradient:
     def _fold(self, fitted, X_train, y_train, X_test, y_test, sample_weight, score_weight):
         """Return the last step and what it sees: features in double precision, the rest as arrays."""
         last = fitted
-        if hasattr(fitted, "steps"):
-            last = fitted.steps[-1][1]
-            if len(fitted.steps) > 1:
-                X_train, X_test = fitted[:-1].transform(X_train), fitted[:-1].transform(X_test)
+        if isinstance(fitted, Pipeline):
+            *front, (_, last) = fitted.steps
+            for _, step in front:
+                if step not in (None, "passthrough"):
+                    X_train, X_test = _as_trained(step, X_train, y_train), step.transform(X_test)
         X_train, X_test = (check_array(X, accept_sparse="csr", dtype=np.float64) for X in (X_train, X_test))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X_train, dtype=np.float64)
@@ -246,3 +251,33 @@ class Hypergradient:
             if not np.isfinite(value).all():
                 raise NotDifferentiable(f"The derivative with respect to {name} is not finite.")
         return loss, gradient
+
+
+def _as_trained(step, X, y):
+    """Return what a fitted step of a pipeline made of its training samples.
+
+    That is what it transforms them to, but for some that have a ``fit_transform`` of their own: a
+    TargetEncoder encodes each sample by the targets of others.
+
+    Raises
+    ------
+    NotDifferentiable
+        If it can not be known: the step is random, and has no seed.
+    """
+    transformed = step.transform(X)
+    if getattr(type(step), "fit_transform", None) is TransformerMixin.fit_transform:
+        return transformed
+    trained = clone(step).fit_transform(X, y)
+    if _alike(trained, transformed):
+        return transformed
+    if not _alike(trained, clone(step).fit_transform(X, y)):
+        raise NotDifferentiable(f"{type(step).__name__} is random: give it an integer as random_state.")
+    return trained
+
+
+def _alike(A, B):
+    """Whether features are the same, but for what solvers leave to their tolerances."""
+    A, B = (X.toarray() if issparse(X) else np.asarray(X) for X in (A, B))
+    if A.shape != B.shape or A.dtype.kind not in "biuf":
+        return A.shape == B.shape and bool((A == B).all())
+    return bool((np.abs(A - B) <= _SAME_FEATURE * (np.abs(B).max(axis=0) + 1e-300)).all())

@@ -4,6 +4,8 @@ A family is a module with a dict ``MODELS``, from the public name of a class of 
 name, so that no estimator is imported before the user does.
 """
 
+from sklearn.pipeline import Pipeline
+
 from sksearch.hypergradients import closed, gaussian_process, kernel, linear, svm
 from sksearch.hypergradients.model import SCALE
 from sksearch.space import FeatureScaler
@@ -30,7 +32,7 @@ def split_pipeline(estimator):
     scaler : str or None
         The name of the scaler's parameter `scale`, if there is such a step right before the last one.
     """
-    if not hasattr(estimator, "steps"):
+    if type(estimator) is not Pipeline:  # others may do anything with their steps, such as resampling
         return estimator, "", None
     *front, (name, last) = estimator.steps
     front = [step for step in front if step[1] not in (None, "passthrough")]

@@ -42,7 +42,7 @@ def _of_callbacks(estimator, params):
     return found
 
 
-def check_names(space, estimator):
+def check_names(space, estimator, resource=None):
     """Check that the estimator takes every parameter of a space, before anything is fitted.
 
     The estimator's own ``set_params`` decides, since the names that it takes can depend on other values: a
@@ -52,6 +52,8 @@ def check_names(space, estimator):
     ----------
     space : Space
     estimator : estimator
+    resource : str, default=None
+        Perhaps a parameter that is not searched: it has to exist with every choice as well.
 
     Raises
     ------
@@ -60,18 +62,29 @@ def check_names(space, estimator):
     """
     for branch in space.branches:
         first = {name: dim.middle() for name, dim in branch.items()}
-        for choices in _alternatives(branch):
+        for choices in _alternatives(branch, [*branch, resource or ""]):
             params = first | choices
             if params and (error := _why_not_settable(estimator, params)) is not None:
                 _raise_about_names(estimator, params, choices, error)
+            _check_resource(estimator, params, resource or "")
 
 
-def _alternatives(branch):
-    """Settings to try: each choice of an object whose own parameters are searched in the same branch."""
+def _check_resource(estimator, params, resource):
+    chosen = {name: value for name, value in params.items() if resource.startswith(f"{name}__")}
+    # Where nothing is chosen that it depends on, `make_resource` says more.
+    if chosen and resource not in clone(estimator).set_params(**clone(chosen, safe=False)).get_params():
+        raise ValueError(
+            f"resource={resource!r} does not exist with {chosen}; search these alternatives apart, or all of "
+            "them without it."
+        )
+
+
+def _alternatives(branch, names):
+    """Settings to try: each choice of an object whose own parameters are among the names."""
     tried = [
         {name: value}
         for name, dimension in branch.items()
-        if isinstance(dimension, Categorical) and any(n.startswith(f"{name}__") for n in branch)
+        if isinstance(dimension, Categorical) and any(n.startswith(f"{name}__") for n in names)
         for value in dimension.categories
     ]
     return tried or [{}]

@@ -75,6 +75,10 @@ class Dimension(ABC):
         """Hashable token, equal for two values that are the same; see `identity`."""
         return identity(value)
 
+    def own(self, value):
+        """Return a legal value as it is proposed: of the same type, or the same object."""
+        return plain(value)
+
     def snap(self, points):
         """Move points, of shape (n, width), to the canonical points of the same values."""
         return np.array([self.encode(self.decode(point)) for point in points])
@@ -199,6 +203,9 @@ class Real(Interval):
     def __contains__(self, value):
         return is_number(value) and self.low <= value <= self.high
 
+    def own(self, value):
+        return float(value)
+
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)
         return np.clip((self._scale([value]) - low) / (high - low), *self._ends)
@@ -260,6 +267,9 @@ class Integer(Interval):
             and not isinstance(value, (bool, np.bool_))
             and self.low <= value <= self.high
         )
+
+    def own(self, value):
+        return int(value)
 
     def _edges(self):
         # Half a step beyond the bounds: every integer owns an interval around itself.
@@ -359,6 +369,9 @@ class Categorical(Dimension):
 
     def __contains__(self, value):
         return self.identity(value) in self._index
+
+    def own(self, value):
+        return self.categories[self._index[self.identity(value)]]
 
     def encode(self, value):
         return np.array([(self._index[self.identity(value)] + 0.5) / self.size])

@@ -65,6 +65,9 @@ class Continuous(_Distribution):
 
     _ends = (_TAIL, 1 - _TAIL)
 
+    def own(self, value):
+        return float(value)
+
     def __contains__(self, value):
         return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high
 

@@ -151,6 +151,11 @@ class Space:
                 point[columns] = self.branches[index][name].encode(params[name])
         return point
 
+    def own(self, params):
+        """Return a setting as it is proposed: names sorted, values of the space's types, its own objects."""
+        branch = self.branches[self._branch_of(params)]
+        return {name: dimension.own(params[name]) for name, dimension in branch.items()}
+
     def why_not(self, params):
         """Say in a sentence why a parameter setting is not in the space."""
         closest = min(self.branches, key=lambda branch: len(branch.keys() ^ params.keys()))

@@ -235,6 +235,9 @@ def test_a_set_is_the_same_in_whatever_order_it_is_shown(tmp_path):
         search(tmp_path / "journal", Optional(fixed={"words": [fixed]}), {"value": (0, 0.7)}, n_iter=2).fit(
             X, y
         )
+        inside = make_pipeline(StandardScaler(), Optional(fixed=fixed))
+        space = {"optional__value": (0, 0.7), "optional__fixed": [None, fixed]}
+        search(tmp_path / "inside", inside, space, n_iter=2).fit(X, y)
 
 
 def test_long_arrays_that_look_alike_are_told_apart(tmp_path):

@@ -9,24 +9,26 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_classification
 from sklearn.ensemble import (
+    BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
 from sklearn.linear_model import LogisticRegression, SGDClassifier
-from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import BernoulliRBM, MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Trial
-from sksearch.execution.resources import Folds, _rungs
+from sksearch.execution.resources import Folds, _at_a_time, _rungs
 
 X, y = load_breast_cancer(return_X_y=True)
 SVM = make_pipeline(StandardScaler(), SVC())
@@ -305,6 +307,11 @@ SGD = SGDClassifier(tol=None, random_state=0)
             id="it has other columns each time",
         ),
         pytest.param(LogisticRegression(solver="liblinear", tol=1e-9), "", id="it ignores warm_start"),
+        pytest.param(
+            SGDClassifier(early_stopping=True, n_iter_no_change=2, random_state=0),
+            "",
+            id="it had stopped early",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -315,6 +322,65 @@ def test_what_can_not_go_on_is_fitted_from_the_start(estimator, prefix):
     again = clone(estimator).set_params(**fitted.best_params_)
     assert fitted.best_params_[f"{prefix}max_iter"] == 9
     assert fitted.best_score_ == pytest.approx(cross_val_score(again, X, y, cv=3, scoring=scoring).mean())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GradientBoostingClassifier(n_estimators=90, n_iter_no_change=3, random_state=0),
+        BaggingClassifier(n_estimators=18, oob_score=True, random_state=0),
+    ],
+    ids=["it had stopped early", "it refuses warm_start"],
+)
+def test_ensembles_that_can_not_go_on_are_fitted_from_the_start(estimator):
+    data = make_classification(300, 10, n_informative=5, flip_y=0.2, random_state=0)
+    space = {"max_features": (0.5, 1.0)}
+    settings = {"n_iter": 2, "cv": 3, "resource": "n_estimators", "scoring": "neg_log_loss"}
+    fitted = search(estimator, space, **settings).fit(*data)
+    again = clone(estimator).set_params(**fitted.best_params_)
+    assert fitted.best_score_ == pytest.approx(
+        cross_val_score(again, *data, cv=3, scoring="neg_log_loss").mean()
+    )
+
+
+@pytest.mark.filterwarnings("error:class_weight presets")
+def test_rows_are_the_same_in_each_step_and_nothing_warns_that_they_may_not_be():
+    forest = RandomForestClassifier(n_estimators=9, class_weight="balanced", random_state=0)
+    results = (
+        search(forest, {"max_depth": [2, 4]}, n_iter=2, cv=3, resource="n_estimators").fit(X, y).cv_results_
+    )
+    assert (results["status"] != "failed").all()
+
+
+def test_many_folds_are_run_a_few_at_a_time():
+    amounts = [Folds(n, _at_a_time(n)).amounts for n in (5, 20, 25, 300)]
+    assert amounts[:2] == [list(range(1, 6)), list(range(1, 21))]
+    assert [len(steps) for steps in amounts[2:]] == [13, 20]
+    assert [(steps[0], steps[-1]) for steps in amounts[2:]] == [(2, 25), (15, 300)]
+    assert Folds(25, 25).amounts == [25]
+
+
+@pytest.mark.parametrize("journal", [None, "journal"])
+def test_racing_over_many_folds_has_the_scores_of_cross_validation(tmp_path, journal):
+    cv = RepeatedStratifiedKFold(n_splits=5, n_repeats=9, random_state=0)
+    path = None if journal is None else tmp_path / journal
+    settings = {"n_iter": 8, "cv": cv, "resource": "folds"}
+    fitted = search(
+        DecisionTreeClassifier(random_state=0), {"max_leaf_nodes": (2, 30)}, journal=path, **settings
+    )
+    if path is not None:
+        fitted.fit(X, y)
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[: len(lines) // 2]))
+    results = fitted.fit(X, y).cv_results_
+    for params, status, score in zip(
+        results["params"], results["status"], results["mean_test_score"], strict=True
+    ):
+        if status == "ok":
+            model = clone(fitted.estimator).set_params(**params)
+            assert score == pytest.approx(cross_val_score(model, X, y, cv=cv).mean())
+    assert (results["status"] == "stopped").any()
+    assert set(results["n_resources"]) <= {3, *range(6, 46, 3)}
 
 
 def test_partial_fit_without_a_target_is_no_pass_over_the_data():

@@ -7,6 +7,7 @@ import pytest
 from cases import Fold, data
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
@@ -15,7 +16,7 @@ from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifi
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, TargetEncoder
 from sklearn.svm import SVC, SVR, LinearSVC
 
 from sksearch.hypergradients import Hypergradient, NotDifferentiable, differentiable, registry
@@ -119,6 +120,35 @@ def test_the_check_takes_weights_and_sparse_data():
     assert hypergradient.disagreement(fold.fit(estimator), *fold.args, **fold.weights) < 0.05
     # The weights matter: without them, it is not this model.
     assert hypergradient.disagreement(fold.fit(estimator), *fold.args) > 0.0
+
+
+def targets_of_categories():
+    rng = np.random.default_rng(1)
+    categories, effect = rng.integers(80, size=(400, 3)), rng.standard_normal(80)
+    return categories.astype(str), (effect[categories[:, 0]] + 0.5 * rng.standard_normal(400) > 0).astype(int)
+
+
+@pytest.mark.filterwarnings("ignore:.TargetEncoder.shuffle:FutureWarning")
+def test_training_features_are_those_that_the_model_was_fitted_to():
+    fold = Fold(*targets_of_categories())
+    model = make_pipeline(TargetEncoder(random_state=0), LogisticRegression(C=3.0))
+    fitted = fold.fit(model)
+    loss, _ = Hypergradient(model, differentiable(model), "neg_log_loss")(fitted, *fold.args)
+    assert loss == pytest.approx(fold.loss(fitted, "neg_log_loss"), rel=1e-3)
+
+
+def test_training_features_that_are_random_can_not_be_known():
+    fold = Fold(*targets_of_categories())
+    model = make_pipeline(TargetEncoder(), LogisticRegression())
+    with pytest.raises(NotDifferentiable, match="TargetEncoder is random: give it an integer"):
+        Hypergradient(model, differentiable(model), "neg_log_loss")(fold.fit(model), *fold.args)
+
+
+def test_a_random_solver_of_the_same_features_is_no_obstacle():
+    fold = Fold(*data("regression"))
+    model = make_pipeline(TruncatedSVD(3), Ridge())
+    loss, _ = Hypergradient(model, differentiable(model), None)(fitted := fold.fit(model), *fold.args)
+    assert loss == pytest.approx(fold.loss(fitted, "r2"), rel=1e-3)
 
 
 @pytest.mark.parametrize("between", [[], [("between", "passthrough")]])

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 import pytest
+from sklearn.base import BaseEstimator
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -74,6 +75,20 @@ CONFIGURATIONS = [
 @pytest.mark.parametrize(("estimator", "names"), CONFIGURATIONS, ids=str)
 def test_names(estimator, names):
     assert differentiable(estimator) == names
+
+
+class Resampling(Pipeline):
+    """Fits on other rows than it is given, as pipelines of other libraries do."""
+
+
+class Steps(BaseEstimator):
+    def __init__(self, steps=50):
+        self.steps = steps
+
+
+def test_of_other_things_with_steps_nothing_is_known():
+    assert differentiable(Resampling([("scale", StandardScaler()), ("svc", SVC())])) == set()
+    assert differentiable(Steps()) == set()
 
 
 def test_of_a_pipeline_the_last_step_counts():

@@ -43,6 +43,16 @@ def test_unknown_names_are_told_with_the_nearest_valid_one(estimator, notation, 
         check_names(Space(notation), estimator)
 
 
+def test_a_resource_exists_with_every_choice():
+    choices = {"clf": [RandomForestClassifier(), SVC()]}
+    with pytest.raises(
+        ValueError, match=r"resource='clf__n_estimators' does not exist with {'clf': SVC\(\)}"
+    ):
+        check_names(Space(choices), PIPELINE, "clf__n_estimators")
+    check_names(Space(choices), PIPELINE, "folds")
+    check_names(Space({"clf": [RandomForestClassifier()]}), PIPELINE, "clf__n_estimators")
+
+
 @pytest.mark.parametrize(
     "notation",
     [
