@@ -9,6 +9,7 @@ import inspect
 from contextlib import contextmanager
 
 import numpy as np
+from joblib.externals.loky import ProcessPoolExecutor
 from joblib.parallel import get_active_backend
 from sklearn.base import _fit_context
 from sklearn.metrics._scorer import _BaseScorer, _MultimetricScorer, _PassthroughScorer
@@ -34,6 +35,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "InvalidParameterError",
+    "ProcessPoolExecutor",
     "SearchCallbacks",
     "StrOptions",
     "_BaseScorer",

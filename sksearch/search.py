@@ -374,6 +374,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             tol=self.tol,
             verbose=self.verbose,
             choose_metric=self._choose_metric if callable(self.scoring) else None,
+            error_score=self.error_score,
         )
 
     def _choose_metric(self, scores):

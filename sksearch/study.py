@@ -37,6 +37,8 @@ class Study:
         Whether to print a line per report.
     choose_metric : callable, default=None
         Called once with the first dict of scores, to return the metric or to refuse.
+    error_score : "raise" or float, default=nan
+        Score of a fit whose scores have other names than those of the first.
 
     Attributes
     ----------
@@ -62,6 +64,7 @@ class Study:
         tol=0.0,
         verbose=0,
         choose_metric=None,
+        error_score=np.nan,
     ):
         self.optimizer = optimizer
         self.n_iter = n_iter
@@ -77,6 +80,8 @@ class Study:
         self.metric = metric
         self.ran_out = False
         self._choose_metric = choose_metric
+        self._error_score = error_score
+        self._first_scores = None
         self._deadline = deadline
         self._patience = n_iter_no_change
         self._tol = tol
@@ -180,8 +185,29 @@ class Study:
 
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""
-        if self._journal.recall(trial):
+        if self._journal.recall(trial, self._resource):
+            for fold, result in trial.steps[-1].items():
+                trial.steps[-1][fold] = self._comparable(result)
             trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
+
+    def _comparable(self, result):
+        """Make a failure of a result that has other scores than the first: scoring is the user's own."""
+        if result["fit_error"] is not None:
+            return result
+        if self._first_scores is None:
+            self._first_scores = result["test_scores"]
+        expected, found = map(_names_of, (self._first_scores, result["test_scores"]))
+        if found == expected:
+            return result
+        reason = f"scoring returned {found or 'a number'}, and {expected or 'a number'} of other fits."
+        if self._error_score == "raise":
+            raise ValueError(reason)
+        score = dict.fromkeys(expected, self._error_score) if expected else self._error_score
+        return (
+            result
+            | dict.fromkeys(result.keys() & {"test_scores", "train_scores"}, score)
+            | {"fit_error": reason}
+        )
 
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
@@ -194,7 +220,7 @@ class Study:
                 f"computed; it goes on without. The first error was:\n{error}",
                 stacklevel=6,
             )
-        if not trial.add(fold, result, seconds):
+        if not trial.add(fold, self._comparable(result), seconds):
             return None
         if self._journal is not None:
             self._journal.record(trial)
@@ -285,3 +311,7 @@ class Study:
             self.metric = self._choose_metric(scores)
             self._choose_metric = None
         return trial.value(self.metric)
+
+
+def _names_of(scores):
+    return sorted(scores) if isinstance(scores, dict) else None

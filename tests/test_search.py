@@ -743,12 +743,29 @@ def _search_with(other, **settings):
 
 
 @pytest.mark.parametrize("resource", [None, "folds"])
-@pytest.mark.parametrize("score", [None, "good", 1j, 10**400, [1.0, 2.0], 1e308, -1e150, np.inf])
+@pytest.mark.parametrize("score", [None, "good", 1j, 10**400, [1.0, 2.0], {"a": 9.0}, 1e308, -1e150, np.inf])
 def test_what_is_no_score_is_a_failed_row(score, resource, tmp_path):
     with pytest.warns((FitFailedWarning, UserWarning), match="fits failed|non-finite"):
         search = _search_with(score, resource=resource, journal=tmp_path / "journal").fit(X, y)
     assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
     assert search.best_params_ == {"C": 2.0}
+
+
+@pytest.mark.parametrize("scores", [{"b": 9.0}, {}, 9.0, {"a": 9.0, "b": 1.0, "c": 1.0}], ids=repr)
+@pytest.mark.parametrize("resource", [None, "folds"])
+def test_scores_without_a_name_that_others_have_are_a_failed_row(scores, resource, tmp_path):
+    def scoring(estimator, X, y):
+        return scores if estimator.C == 3.0 else {"a": estimator.C, "b": 1.0}
+
+    settings = {"scoring": scoring, "refit": "a", "resource": resource, "cv": 2}
+    search = BayesSearchCV(SVC(), {"C": [1.0, 2.0, 3.0]}, journal=tmp_path / "journal", **settings)
+    for _ in range(2):
+        with pytest.warns(FitFailedWarning, match="scoring returned .* of other fits"):
+            search.fit(X, y)
+        assert search.cv_results_["status"].tolist() == ["ok", "ok", "failed"]
+        assert search.best_params_ == {"C": 2.0}
+    with pytest.raises(ValueError, match="scoring returned"):
+        search.set_params(journal=None, error_score="raise").fit(X, y)
 
 
 @pytest.mark.parametrize(

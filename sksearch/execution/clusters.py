@@ -24,6 +24,12 @@ def backend_for(shared, grows=False):
     return DaskBackend(active, shared, grows) if is_dask(active) else None
 
 
+def has_own_workers():
+    """Whether workers are processes that joblib starts for this one, on the same machine."""
+    active, _ = get_active_backend()
+    return type(active).__name__ == "LokyBackend"
+
+
 def lost_worker_errors():
     """List the errors which say that a worker is gone, by no fault of the code that sent it work."""
     errors = [BrokenProcessPool]

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import warnings
+import weakref
 from pathlib import Path
 
 import joblib
@@ -20,13 +21,27 @@ except ImportError:  # Windows: no advisory locks of this kind, so two searches 
     fcntl = None
 
 _FORMAT = 1
-_BEGINNING = b'{"format": '
+_BEGINNING = b'{"format": 1, "identity": {"estimator": '
 # Longer arrays are shown by their first and last values.
 _SHOWN_IN_FULL = 1000
 # The parts of an identity that no repr shows.
 _HIDDEN = "code or fitted state of"
 # What lines raise that hold something else.
-_NO_JSON = (ValueError, KeyError, TypeError, AttributeError)
+_NO_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+# What results of folds have to have, beside scores.
+_MEASURED = ("fit_time", "score_time", "n_test_samples")
+
+_OPEN = weakref.WeakSet()
+
+
+def _close_in_child():
+    """Close the journals that a fork has from its parent: it would hold their locks when that one is gone."""
+    for journal in list(_OPEN):
+        journal.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 class Journal:
@@ -73,6 +88,7 @@ class Journal:
             if not stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):
                 raise ValueError(f"journal={str(path)!r} is not a regular file; choose another one.")
             self._lock()
+            _OPEN.add(self)
             self.details = self._read(identity, details)
         except BaseException:
             self.close()
@@ -153,15 +169,21 @@ class Journal:
             int(fold): {name: _from_json(name, value) for name, value in result.items()}
             for fold, result in trial["folds"].items()
         }
-        if not folds:
+        if not folds or point.ndim != 1 or not np.isfinite(point).all():
             raise ValueError
+        for result in folds.values():
+            _check(result)
         known = int(trial["number"]), point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
         self._recorded[point.tobytes(), int(trial["step"])] = known
 
-    def recall(self, trial):
-        """Give a trial the results that its next step is recorded with; return whether there are any."""
+    def recall(self, trial, resource):
+        """Give a trial the results that its next step is recorded with; return whether there are any.
+
+        Of folds that are not those of such a step, which somebody has removed, nothing is taken.
+        """
         key = trial.point.tobytes(), len(trial.steps)
-        if (found := self._recorded.pop(key, None)) is None:
+        found = self._recorded.pop(key, None)
+        if found is None or not resource.may_have(found[2]):
             return False
         _, _, folds, trial.wall_time, trial.timed_out = found
         trial.finish_step(folds)
@@ -173,7 +195,11 @@ class Journal:
         None if this one is recorded, and as long as each of them may still come: if all were recorded for
         trials after this number.
         """
-        unclaimed = [found[:2] for (_, step), found in self._recorded.items() if step == 0]
+        unclaimed = [
+            (then, known)
+            for (_, step), (then, known, *_) in self._recorded.items()
+            if step == 0 and len(known) == len(point)
+        ]
         if (point.tobytes(), 0) in self._recorded or all(then > number for then, _ in unclaimed):
             return None
         return unclaimed[0][1]
@@ -324,6 +350,15 @@ def _to_json(result):
         return float(value) if np.isfinite(value) else str(float(value))
 
     return {name: value if name == "fit_error" else plain(value) for name, value in result.items()}
+
+
+def _check(result):
+    """Raise an error if what is recorded of a fold is no result."""
+    error, scores = result["fit_error"], result["test_scores"]
+    scores = list(scores.values()) if isinstance(scores, dict) else [scores]
+    numbers = [*scores, *(result[name] for name in _MEASURED)]
+    if not all(isinstance(number, (int, float)) for number in numbers) or not isinstance(error, str | None):
+        raise TypeError
 
 
 def _from_json(name, value):

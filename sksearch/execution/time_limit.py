@@ -100,20 +100,20 @@ def run_interrupted(fit, seconds):
         try:
             # Again and again: what is raised in a destructor or a callback of C code gets lost.
             signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), GRACE)
-            number, fold, result, spent = fit.run()
+            outcome = fit.run()
         finally:
             running = False
     except _TimeIsUp as error:
         if error is not ours:
             raise
-        if fit.raises:
-            raise TimeoutError(str(error)) from None
-        number, fold, result = fit.number, fit.fold, fit.failure(str(error))
-        spent = time.monotonic() - start
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL if handler is None else handler)
         if earlier:
             left = earlier - (time.monotonic() - start)
             signal.setitimer(signal.ITIMER_REAL, max(left, 1e-6), interval)
-    return number, fold, result | {"timed_out": expired}, spent
+    if not expired:
+        return outcome
+    if fit.raises:
+        raise TimeoutError(str(ours))
+    return fit.number, fit.fold, fit.failure(str(ours)) | {"timed_out": True}, time.monotonic() - start

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import multiprocessing
 import os
 import platform
 import tempfile
@@ -11,10 +12,11 @@ from functools import cache
 from pathlib import Path
 from traceback import format_exception
 
+from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksearch._compat import cloudpickle
-from sksearch.execution.clusters import backend_for, lost_worker_errors
+from sksearch._compat import ProcessPoolExecutor, cloudpickle
+from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors
 from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
 
 # Between two looks at whether the search is still there.
@@ -141,24 +143,26 @@ class Workers:
         return delayed(_limited)(self._fit_timeout, _this_process(), report, fit, **fit.shared)
 
     def _run_alone(self, fit):
-        start = time.perf_counter()
+        start, on_cluster = time.perf_counter(), not has_own_workers()
         why = "a crash, or the system ended it for its memory."
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder, "report")
             report.touch()
             try:
-                # Two workers for one fit: with one, joblib would run it, and die with it, right here.
-                alone = Parallel(n_jobs=2, pre_dispatch=1, batch_size=1, backend=backend_for(self._shared))
-                return alone([self._task(fit, str(report))])[0]
+                if on_cluster:
+                    # Two workers for one fit: with one, joblib would run it, and die with it, right here.
+                    options = {"n_jobs": 2, "pre_dispatch": 1, "batch_size": 1}
+                    alone = Parallel(**options, backend=backend_for(self._shared))
+                    return alone([self._task(fit, str(report))])[0]
+                return self._run_apart(fit, str(report))
             except lost_worker_errors() as error:
                 if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
                     why = f"it could not read what it was sent, {lines[-1]}"
             words = report.read_text()
         seconds = time.perf_counter() - start
-        late = self._fit_timeout is not None and (
-            # A worker on another machine can not write here: the time has to do.
-            words != BEGUN if words else seconds >= self._fit_timeout
-        )
+        late = self._fit_timeout is not None and words != BEGUN
+        if not words:  # a worker on another machine can not write here, and the time has to do
+            late = late and on_cluster and seconds >= self._fit_timeout
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
             if late
@@ -169,6 +173,18 @@ class Workers:
         self._dead[fit.number] = reason, late
         return self._give_up(fit, seconds)
 
+    def _run_apart(self, fit, report):
+        """Run a fit in a process of its own.
+
+        Those of joblib are the same for all threads: a search in another one may have fits that end them.
+        """
+        apart = ProcessPoolExecutor(1)
+        try:
+            limits = self._fit_timeout, _this_process(), report
+            return apart.submit(_configured, get_config(), *limits, fit, **fit.shared).result()
+        finally:
+            apart.shutdown(kill_workers=True)
+
     def _give_up(self, fit, seconds=0.0):
         reason, late = self._dead[fit.number]
         return fit.number, fit.fold, fit.failure(reason) | {"timed_out": late, "given_up": True}, seconds
@@ -178,13 +194,25 @@ def _this_process():
     return platform.node(), os.getpid()
 
 
+def _parent(search_process):
+    """Return the process that this worker belongs to, None where there is no telling.
+
+    The search starts joblib's workers itself, and may be gone before they are ready: then they have another
+    parent already. Those of a cluster have their own, and outlive it.
+    """
+    node, pid = search_process
+    if node == platform.node() and multiprocessing.current_process().name.startswith("LokyProcess"):
+        return pid
+    return os.getppid() if hasattr(os, "getppid") else None
+
+
 @cache
-def _settle_in():
+def _settle_in(parent):
     """Prepare a worker process for its fits, once."""
     # Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
     gc.freeze()
-    if hasattr(os, "getppid"):
-        threading.Thread(target=_leave_with, args=(os.getppid(),), daemon=True).start()
+    if parent is not None:
+        threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
 
 
 def _leave_with(parent):
@@ -203,7 +231,7 @@ def _limited(seconds, search_process, report, fit, **shared):
     process = _this_process()
     elsewhere = process != search_process
     if elsewhere and threading.current_thread() is threading.main_thread():
-        _settle_in()
+        _settle_in(_parent(search_process))
     start = time.perf_counter()
     with contextlib.ExitStack() as stack:
         if seconds is not None and elsewhere:
@@ -231,6 +259,11 @@ def _limited(seconds, search_process, report, fit, **shared):
     if elsewhere and (model := _packed(result.pop("estimator", None))) is not None:
         result["estimator"] = model
     return number, fold, result, spent
+
+
+def _configured(config, *limits_and_fit, **shared):
+    with config_context(**config):
+        return _limited(*limits_and_fit, **shared)
 
 
 def _as_it_is(outcome):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
+from sksearch.execution import Journal
 
 X, y = load_iris(return_X_y=True)
 SPACE = {"C": (1e-3, 1e3, "log-uniform"), "kernel": ["rbf", "poly"], "class_weight": [None, {0: 1.0, 1: 2.0}]}
@@ -209,6 +211,78 @@ def test_a_damaged_line_costs_its_trial_and_no_other(tmp_path, damage):
     with pytest.warns(UserWarning, match="is damaged in 1 of 12 lines"):
         same_results(whole, search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y))
     assert len(Counting.fits) == 3 + 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"number": float("inf")},
+        {"point": [0.3, 0.3]},
+        {"point": []},
+        {"point": [float("nan")]},
+        {"point": 0.3},
+        {"folds": {"0": {}}},
+        {"fold 1": None},
+        {"fit_error": 3},
+        {"test_scores": None},
+        {"test_scores": [0.5]},
+        {"fit_time": {}},
+    ],
+    ids=repr,
+)
+def test_a_line_that_was_edited_costs_its_trial_and_no_other(tmp_path, damage):
+    journal = tmp_path / "journal.jsonl"
+    whole = search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+    lines = journal.read_text().splitlines()
+    trial = json.loads(lines[4])
+    for name, value in damage.items():
+        if name == "fold 1":
+            del trial["folds"]["1"]
+        elif name in trial:
+            trial[name] = value
+        else:
+            trial["folds"]["1"][name] = value
+    lines[4] = json.dumps(trial)
+    journal.write_text("\n".join(lines) + "\n")
+    Counting.fits.clear()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*is damaged in 1 of 12 lines")
+        same_results(whole, search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y))
+    assert len(Counting.fits) == 3 + 1
+
+
+def test_a_line_of_brackets_is_damaged(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+    with journal.open("a") as file:
+        file.write("[" * 100_000 + "\n")
+    with pytest.warns(UserWarning, match="is damaged in 1 of 13 lines"):
+        search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y)
+
+
+def test_another_json_file_is_not_taken_for_the_beginning_of_a_journal(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"format": "geojson"}')
+    with pytest.raises(ValueError, match="is not a journal"):
+        search(path).fit(X, y)
+    assert path.read_text() == '{"format": "geojson"}'
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_a_fit_leaves_behind_does_not_hold_the_journal(tmp_path):
+    journal = Journal(tmp_path / "journal", {"estimator": "one"}, {})
+    reads, writes = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(writes, b"it runs")
+        time.sleep(60)
+        os._exit(0)
+    try:
+        os.read(reads, 1)
+        journal.close()
+        Journal(tmp_path / "journal", {"estimator": "one"}, {}).close()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_other_ends_of_lines_blank_lines_and_a_byte_order_mark_are_no_damage(tmp_path):

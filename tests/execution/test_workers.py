@@ -181,6 +181,46 @@ def test_workers_of_a_search_that_was_killed_end_too():
     assert not left
 
 
+class Late(Faulty):
+    """Says which process its fit begins in."""
+
+    def fit(self, X, y):
+        Path(self.fault, str(os.getpid())).touch()
+        time.sleep(60)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_workers_that_were_starting_when_the_search_was_killed_end_too(tmp_path):
+    code = f"""
+        import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
+        from test_workers import *
+        BayesSearchCV(Late(), {{"fault": [{str(tmp_path)!r}]}}, cv=2, n_jobs=2).fit(X, y)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command) as search:
+        until = time.monotonic() + 60
+        while len(workers := workers_of(search.pid)) < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        time.sleep(0.4)  # until they have been sent something
+        search.kill()  # they are importing
+    assert len(workers) == 2
+    # Those that got no fit wait for one: joblib ends them.
+    until = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not [path.name for path in tmp_path.iterdir() if is_running(path.name)]
+
+
+def workers_of(pid):
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+            if parent == str(pid) and b"LokyProcess" in (folder / "cmdline").read_bytes():
+                found.append(folder.name)
+    return found
+
+
 def is_running(pid):
     with contextlib.suppress(OSError):  # there is no such process any more, or nobody has waited for it yet
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
@@ -264,6 +304,59 @@ def test_what_workers_can_not_read_is_said():
         search.fit(X, y)
 
 
+class Exits:
+    """Ends the worker that reads it."""
+
+    def __setstate__(self, state):
+        if os.getpid() != state["pid"]:
+            os._exit(1)
+
+    def __getstate__(self):
+        return {"pid": os.getpid()}
+
+
+def test_a_worker_that_died_before_the_fit_began_is_no_timeout():
+    executor = Rounds(fit_timeout=0.5)  # less than a worker takes to begin
+    search = BayesSearchCV(
+        Faulty(), {"fault": ["none", Exits()]}, cv=2, n_jobs=2, executor=executor, refit=False
+    )
+    with pytest.warns(FitFailedWarning, match="The worker process of this candidate died"):
+        search.fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed"]
+
+
+def test_searches_in_threads_are_not_blamed_for_each_others_workers():
+    """joblib has its workers once in a process: when a fit ends one, fits of both searches are lost."""
+    found = {}
+
+    def run(fault):
+        search = BayesSearchCV(Slow(fault), {"place": (0.0, 1.0)}, n_iter=8, cv=2, n_jobs=2, random_state=0)
+        found[fault] = search.set_params(refit=False).fit(X, y).cv_results_["status"]
+
+    threads = [threading.Thread(target=run, args=(fault,)) for fault in ("none", "exit")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (found["none"] == "ok").all()
+    assert (found["exit"] == "failed").any()
+
+
+class Slow(Faulty):
+    """Commits its fault in some places only."""
+
+    def __init__(self, fault="none", place=0.0):
+        super().__init__(fault)
+        self.place = place
+
+    def fit(self, X, y):
+        time.sleep(0.1)
+        fault, self.fault = self.fault, self.fault if self.place > 0.5 else "none"
+        super().fit(X, y)
+        self.fault = fault
+        return self
+
+
 class Leaving(Faulty):
     """Leaves its fit in a way that is no `Exception`, or swallows all that are."""
 
@@ -277,6 +370,9 @@ class Leaving(Faulty):
             while time.monotonic() < end:
                 with contextlib.suppress(Exception):
                     time.sleep(60)
+        if self.fault == "swallow once":
+            with contextlib.suppress(BaseException):
+                time.sleep(1.0)
         if self.fault == "fork" and os.fork() == 0:
             return self
         return super().fit(X, y)
@@ -325,6 +421,18 @@ def test_a_fit_that_swallows_errors_is_interrupted_nevertheless():
         search = leaving_search(["none", "swallow"], executor=Rounds(fit_timeout=0.2), refit=False).fit(X, y)
     assert time.monotonic() - start < 30
     assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_fit_that_swallows_the_interrupt_and_returns_has_no_score(n_jobs):
+    executor = Rounds(fit_timeout=0.3)
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.3"):
+        search = leaving_search(["swallow once", "none"], n_jobs=n_jobs, executor=executor).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["timeout", "ok"]
+    assert np.isnan(search.cv_results_["mean_test_score"][0])
+    assert search.best_params_ == {"fault": "none"}
+    with pytest.raises(TimeoutError, match=r"fit_timeout=0\.3"):
+        leaving_search(["swallow once"], n_jobs=n_jobs, executor=executor, error_score="raise").fit(X, y)
 
 
 def test_a_search_within_a_search_ends_when_the_time_of_the_outer_fit_is_up():
