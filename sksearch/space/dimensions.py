@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
-from math import inf
+from math import inf, log10
 from numbers import Integral as IntegralNumber
 from numbers import Real as RealNumber
 
@@ -205,6 +205,11 @@ class Real(Interval):
 
     def own(self, value):
         return float(value)
+
+    def identity(self, value):
+        # Values of a narrow range far from zero have the first digits in common.
+        in_common = int(log10(max(abs(self.low), abs(self.high)) / (self.high - self.low)))
+        return identity(value, min(12 + in_common, 17))
 
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)

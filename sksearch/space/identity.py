@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 _TIMES = (np.datetime64, np.timedelta64)
 
 
-def identity(value):
+def identity(value, digits=12):
     """Return a hashable token that is equal for two values that configure the same model.
 
     Two separate but alike objects (``SVC(C=1)`` written twice, two equal arrays) are the same value;
@@ -24,6 +24,8 @@ def identity(value):
     ----------
     value : object
         Any parameter value.
+    digits : int, default=12
+        How many of a number count: encoding and decoding it may change the last ones.
 
     Returns
     -------
@@ -52,9 +54,7 @@ def identity(value):
     if type(value) is int or (type(value) is not float and isinstance(value, Integral)):
         return ("int", int(value))
     if type(value) is float or isinstance(value, Real):  # abstract classes are slow to ask
-        # Twelve digits: encoding and decoding a number may change the last ones. NaN differs from itself, a
-        # text does not.
-        return ("float", f"{float(value):.12g}")
+        return ("float", f"{float(value):.{digits}g}")  # NaN differs from itself, a text does not
     if isinstance(value, (list, tuple)):
         if {bool, np.bool_}.issuperset(map(type, value)):  # a subset of many columns
             return (type(value).__name__, "bool", bytes(value))

@@ -221,6 +221,15 @@ def test_decoded_categories_are_the_objects_that_were_passed():
     assert dimension.decode(dimension.encode(svc)) is svc
 
 
+@pytest.mark.parametrize("bounds", [(1e9, 1e9 + 1e-3), (0.5 - 1e-12, 0.5 + 1e-12), (-1e-9, 1e-9), (0.0, 1.0)])
+def test_values_of_a_narrow_range_are_told_apart(bounds):
+    space = Space({"a": bounds})
+    points = space.sample(20, np.random.default_rng(0))
+    keys = [space.key(point) for point in points]
+    assert len(set(keys)) == 20
+    assert keys == [space.key(space.encode(space.decode(point))) for point in points]
+
+
 @pytest.mark.parametrize(
     ("dimension", "value", "expected"),
     [
