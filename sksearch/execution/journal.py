@@ -21,6 +21,7 @@ except ImportError:  # Windows: no advisory locks of this kind, so two searches 
     fcntl = None
 
 _FORMAT = 1
+# How the first line begins, which is all that may be there of it.
 _BEGINNING = b'{"format": 1, "identity": {"estimator": '
 # Longer arrays are shown by their first and last values.
 _SHOWN_IN_FULL = 1000

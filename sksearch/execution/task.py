@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 class Task(ABC):
     """A piece of work on one fold, ready to be run in any process.
 
-    The base class of `Fit` and `FrontFit`. All that a worker may do to it, :class:`Workers` asks it for.
+    The base class of `Fit` and `FrontFit`: what `Workers` have to know of either.
 
     Attributes
     ----------

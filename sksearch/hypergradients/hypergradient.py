@@ -23,7 +23,7 @@ _FINE = 0.02
 # A derivative that is smaller than this part of the loss counts as that.
 _NEGLIGIBLE = 1e-4
 
-# Difference of a feature from itself, relative to the largest of its values.
+# Most that two computations of a feature differ by, relative to the largest of its values.
 _SAME_FEATURE = 1e-3
 
 
@@ -277,7 +277,11 @@ def _as_trained(step, X, y):
 
 def _alike(A, B):
     """Whether features are the same, but for what solvers leave to their tolerances."""
+    if A.shape != B.shape:
+        return False
+    if issparse(A) and issparse(B):  # which may be too large for an array
+        return abs(A - B).max() <= _SAME_FEATURE * abs(B).max()
     A, B = (X.toarray() if issparse(X) else np.asarray(X) for X in (A, B))
-    if A.shape != B.shape or A.dtype.kind not in "biuf":
-        return A.shape == B.shape and bool((A == B).all())
-    return bool((np.abs(A - B) <= _SAME_FEATURE * (np.abs(B).max(axis=0) + 1e-300)).all())
+    if A.dtype.kind not in "biuf":
+        return bool((A == B).all())
+    return bool((np.abs(A - B) <= _SAME_FEATURE * np.abs(B).max(axis=0)).all())

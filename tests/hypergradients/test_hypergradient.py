@@ -11,6 +11,7 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier, TweedieRegressor
 from sklearn.metrics import log_loss
@@ -142,6 +143,17 @@ def test_training_features_that_are_random_can_not_be_known():
     model = make_pipeline(TargetEncoder(), LogisticRegression())
     with pytest.raises(NotDifferentiable, match="TargetEncoder is random: give it an integer"):
         Hypergradient(model, differentiable(model), "neg_log_loss")(fold.fit(model), *fold.args)
+
+
+def test_text_is_no_obstacle():
+    rng = np.random.default_rng(0)
+    words = [" ".join(rng.choice(list("abcdefgh"), size=6)) for _ in range(90)]
+    labels = np.array([text.count("a") + rng.integers(2) > 1 for text in words])
+    model = make_pipeline(TfidfVectorizer(token_pattern="[a-h]"), LogisticRegression(C=3.0))
+    fitted = clone(model).fit(words[:60], labels[:60])
+    hypergradient = Hypergradient(model, differentiable(model), "neg_log_loss")
+    loss, _ = hypergradient(fitted, words[:60], labels[:60], words[60:], labels[60:])
+    assert loss == pytest.approx(log_loss(labels[60:], fitted.predict_proba(words[60:])), rel=1e-3)
 
 
 def test_a_random_solver_of_the_same_features_is_no_obstacle():
