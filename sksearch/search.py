@@ -328,7 +328,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 why = space.why_not(params) if isinstance(params, dict) else "it is not a dict."
                 raise ValueError(f"initial_params[{i}] is not in the search space: {why}")
             initial.append(params)
-        if (n := len({space.key_of(params) for params in initial})) > self.n_iter:
+        if (n := len({space.key_of(space.own(params)) for params in initial})) > self.n_iter:
             warnings.warn(
                 f"initial_params and the estimator's own parameters are {n} candidates, and "
                 f"n_iter={self.n_iter} leaves the last of them untried; raise n_iter.",

@@ -195,7 +195,12 @@ class Study:
         if result["fit_error"] is not None:
             return result
         if self._first_scores is None:
-            self._first_scores = result["test_scores"]
+            scores = result["test_scores"]
+            if not isinstance(scores, dict) and (np.isnan(scores) or scores == self._error_score):
+                return result  # what scikit-learn has where scoring raised an error, whatever it returns else
+            self._first_scores = scores
+            for trial in self._trials:
+                trial.revise(self._comparable)
         expected, found = map(_names_of, (self._first_scores, result["test_scores"]))
         if found == expected:
             return result
@@ -218,7 +223,7 @@ class Study:
             warnings.warn(
                 "The search learns from more than the scores of fits, and of some fits this can not be "
                 f"computed; it goes on without. The first error was:\n{error}",
-                stacklevel=6,
+                stacklevel=7,
             )
         if not trial.add(fold, self._comparable(result), seconds):
             return None

@@ -768,6 +768,20 @@ def test_scores_without_a_name_that_others_have_are_a_failed_row(scores, resourc
         search.set_params(journal=None, error_score="raise").fit(X, y)
 
 
+@pytest.mark.parametrize("fails", [1.0, 3.0])
+def test_a_scorer_that_raises_for_the_first_candidate_has_scores_for_others(fails):
+    def scoring(estimator, X, y):
+        if fails == estimator.C:
+            raise ValueError("none of this one")
+        return {"a": estimator.C, "b": 1.0}
+
+    search = BayesSearchCV(SVC(), {"C": [1.0, 2.0, 3.0]}, scoring=scoring, refit="a", cv=2)
+    with pytest.warns(UserWarning, match="none of this one"):
+        search.fit(X, y)
+    assert search.best_params_ == {"C": 2.0 if fails == 3.0 else 3.0}
+    assert (search.cv_results_["status"] == "failed").sum() == 1
+
+
 @pytest.mark.parametrize(
     "score", [Fraction(5, 2), Decimal("2.5"), np.float16(2.5), np.array([2.5])], ids=repr
 )

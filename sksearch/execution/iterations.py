@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 
+import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 
@@ -105,10 +106,11 @@ def _counts_from_start(owner, name):
 def _stops_early(owner):
     """Whether a fit may end before it has run all iterations, for what it scores on data it keeps aside."""
     params = owner.get_params()
-    stops = (
-        params["early_stopping"] if "early_stopping" in params else params.get("n_iter_no_change") is not None
-    )
-    return "validation_fraction" in params and stops is True
+    if "validation_fraction" not in params:
+        return False
+    stops = params.get("early_stopping", params.get("n_iter_no_change") is not None)
+    # "auto" is decided by the number of rows.
+    return bool(getattr(owner, "do_early_stopping_", isinstance(stops, (bool, np.bool_)) and stops))
 
 
 def _refuses(owner):

@@ -262,26 +262,28 @@ def _as_trained(step, X, y):
     Raises
     ------
     NotDifferentiable
-        If it can not be known: the step is random, and has no seed.
+        If it can not be known: the step is random and has no seed, or was fitted with more than this.
     """
     transformed = step.transform(X)
-    if getattr(type(step), "fit_transform", None) is TransformerMixin.fit_transform:
+    if getattr(type(step), "fit_transform", None) in (None, TransformerMixin.fit_transform):
         return transformed
-    trained = clone(step).fit_transform(X, y)
-    if _alike(trained, transformed):
+    again = clone(step)
+    trained = again.fit_transform(X, y)
+    if _alike(trained, again_transformed := again.transform(X)):
         return transformed
-    if not _alike(trained, clone(step).fit_transform(X, y)):
-        raise NotDifferentiable(f"{type(step).__name__} is random: give it an integer as random_state.")
-    return trained
+    if _alike(again_transformed, transformed) and _alike(trained, clone(step).fit_transform(X, y)):
+        return trained
+    raise NotDifferentiable(f"{type(step).__name__} is random: give it an integer as random_state.")
 
 
 def _alike(A, B):
     """Whether features are the same, but for what solvers leave to their tolerances."""
+    if issparse(A) and issparse(B):  # which may be too large for an array
+        return A.shape == B.shape and abs(A - B).max() <= _SAME_FEATURE * abs(B).max()
+    A, B = (X.toarray() if issparse(X) else np.asarray(X) for X in (A, B))
     if A.shape != B.shape:
         return False
-    if issparse(A) and issparse(B):  # which may be too large for an array
-        return abs(A - B).max() <= _SAME_FEATURE * abs(B).max()
-    A, B = (X.toarray() if issparse(X) else np.asarray(X) for X in (A, B))
-    if A.dtype.kind not in "biuf":
-        return bool((A == B).all())
-    return bool((np.abs(A - B) <= _SAME_FEATURE * np.abs(B).max(axis=0)).all())
+    if A.dtype.kind not in "iuf" or B.dtype.kind not in "iuf":
+        return bool(np.all((A == B) | ((A != A) & (B != B))))  # NaN differs from itself
+    largest = np.max(np.abs(B), axis=0, initial=0.0, where=np.isfinite(B))
+    return bool(np.isclose(A, B, rtol=0.0, atol=_SAME_FEATURE * largest, equal_nan=True).all())

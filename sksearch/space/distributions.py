@@ -143,6 +143,9 @@ class Discrete(_Distribution):
     def size(self):
         return len(self._values)
 
+    def own(self, value):
+        return self._values[self._index[value]]
+
     def __contains__(self, value):
         return is_number(value) and value in self._index
 

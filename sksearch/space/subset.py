@@ -74,6 +74,9 @@ class Subset(Dimension):
             return False
         return mask.shape == (self.n,) and mask.dtype == bool and self._allows(mask.sum())
 
+    def own(self, value):
+        return tuple(np.asarray(value).tolist())
+
     def encode(self, value):
         return np.where(np.asarray(value, bool), 0.75, 0.25)
 

@@ -28,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Trial
+from sksearch.execution.iterations import Continuation
 from sksearch.execution.resources import Folds, _at_a_time, _rungs
 
 X, y = load_breast_cancer(return_X_y=True)
@@ -341,6 +342,13 @@ def test_ensembles_that_can_not_go_on_are_fitted_from_the_start(estimator):
     assert fitted.best_score_ == pytest.approx(
         cross_val_score(again, *data, cv=3, scoring="neg_log_loss").mean()
     )
+
+
+@pytest.mark.parametrize(("early_stopping", "goes_on"), [("auto", False), (True, False), (False, True)])
+def test_whether_it_stops_early_may_depend_on_the_number_of_rows(early_stopping, goes_on):
+    data = make_classification(10_100, 4, random_state=0)
+    model = HistGradientBoostingClassifier(max_iter=3, early_stopping=early_stopping).fit(*data)
+    assert Continuation("max_iter", 0, 3, False).possible(model) is goes_on
 
 
 @pytest.mark.filterwarnings("error:class_weight presets")

@@ -6,12 +6,15 @@ import numpy as np
 import pytest
 from cases import Fold, data
 from scipy import sparse
-from sklearn.base import clone
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge, RidgeClassifier, TweedieRegressor
 from sklearn.metrics import log_loss
@@ -143,6 +146,69 @@ def test_training_features_that_are_random_can_not_be_known():
     model = make_pipeline(TargetEncoder(), LogisticRegression())
     with pytest.raises(NotDifferentiable, match="TargetEncoder is random: give it an integer"):
         Hypergradient(model, differentiable(model), "neg_log_loss")(fold.fit(model), *fold.args)
+
+
+class Without(BaseEstimator):
+    """A step without ``fit_transform``."""
+
+    def fit(self, X, y=None):
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) ** 2
+
+
+class Lists(TransformerMixin, BaseEstimator):
+    """Makes lists of texts, in both ways."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return [str(row[0] > 0) + " is it" for row in X]
+
+    def fit_transform(self, X, y=None):
+        return self.transform(X)
+
+
+FRONTS = {
+    "missing values on the way": (
+        ColumnTransformer([("s", StandardScaler(), [0, 1])], remainder="passthrough"),
+        SimpleImputer(),
+    ),
+    "no fit_transform": (Without(),),
+    "booleans": (MissingIndicator(features="all"),),
+    "lists": (Lists(), TfidfVectorizer()),
+    "a random solver": (TruncatedSVD(8),),
+}
+
+
+@pytest.mark.parametrize("front", FRONTS.values(), ids=FRONTS)
+def test_steps_of_any_kind_are_no_obstacle(front):
+    X, y = data("regression")
+    X = X.copy()
+    if "SVD" not in str(front):
+        X[::7, 2:4] = np.nan if not isinstance(front[0], Without) else 0.0
+    fold = Fold(X, y)
+    model = make_pipeline(*front, Ridge(3.0))
+    fitted = fold.fit(model)
+    loss, _ = Hypergradient(model, differentiable(model), None)(fitted, *fold.args)
+    assert loss == pytest.approx(fold.loss(fitted, "r2"), rel=1e-3)
+
+
+def test_steps_that_were_fitted_with_weights_are_not_fitted_without():
+    X, y = data("regression")
+    weights = np.where(X[:, 0] > 0, 50.0, 0.01)
+    fold = Fold(X, y, weights)
+    with config_context(enable_metadata_routing=True):
+        scaler = StandardScaler().set_fit_request(sample_weight=True)
+        ridge = Ridge(3.0).set_fit_request(sample_weight=True)
+        model = make_pipeline(ColumnTransformer([("s", scaler, list(range(10)))]), ridge)
+        X_train, y_train, X_test, y_test = fold.args
+        fitted = clone(model).fit(X_train, y_train, **fold.weights)
+        loss, _ = Hypergradient(model, ["ridge__alpha"], "r2")(fitted, *fold.args, **fold.weights)
+    assert loss == pytest.approx(1.0 - fitted.score(X_test, y_test), rel=1e-3)
 
 
 def test_text_is_no_obstacle():

@@ -104,6 +104,24 @@ def test_the_ends_of_a_distribution_are_values_that_are_never_proposed(distribut
     assert {"C": low} in space
 
 
+def test_values_are_proposed_in_the_types_of_the_space():
+    space = Space(
+        {
+            "a": (0.0, 1.0),
+            "b": (1, 9),
+            "c": stats.poisson(3),
+            "d": stats.norm(),
+            "m": Subset(2),
+            "k": ["x", 1],
+        }
+    )
+    given = {"k": 1, "m": np.array([True, False]), "d": 1, "c": 3.0, "b": np.int64(2), "a": 1}
+    own = space.own(given)
+    assert list(own.values()) == [1.0, 2, 3, 1.0, 1, (True, False)]
+    assert [type(value) for value in own.values()] == [float, int, int, float, int, tuple]
+    assert space.key_of(own) == space.key(space.encode(given))
+
+
 def test_distributions_without_arguments_need_not_be_frozen():
     die = stats.rv_discrete(values=([1, 3, 5], [0.2, 0.3, 0.5]))
     histogram = stats.rv_histogram(np.histogram([0.5, 1.5, 1.5, 2.5], bins=3, range=(0, 3)))
