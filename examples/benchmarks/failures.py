@@ -14,9 +14,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 import numpy as np
 from joblib import Parallel, delayed
 from metrics import best_so_far, interval, normalised_regret
-from searchers import _sksearch_notation
-from sklearn.base import clone
-from sklearn.model_selection import cross_val_score
+from objective import Objective
+from peers import run_study
+from searchers import _sksearch_notation, why_unavailable
 from tasks import make_task
 
 from sksearch.optimizers import BayesianOptimizer, RandomOptimizer
@@ -39,31 +39,27 @@ FAULTS = {
 }
 
 
-class Evaluation:
-    """The score of a setting, by cross-validation, and whether the fault strikes it."""
+class Faulty(Objective):
+    """The score of a setting, unless a fault strikes it; `scores` has NaN where one did."""
 
-    def __init__(self, name, seed, fault):
-        self.task = make_task(name, seed)
-        self.space = Space({dimension.name: _sksearch_notation(dimension) for dimension in self.task.space})
-        self.fault = fault
+    def __init__(self, task, seed, fault):
+        super().__init__(task)
+        self.space = Space({dimension.name: _sksearch_notation(dimension) for dimension in task.space})
+        self.scores = []
+        self._fault = fault
         rng = np.random.default_rng([seed, 1])
-        self.direction = rng.standard_normal(self.space.n_columns)
-        self.limit = np.quantile(self.space.sample(1000, rng) @ self.direction, 0.7)
-        self.rng = np.random.default_rng([seed, 2])
-        self.struck = []
+        self._direction = rng.standard_normal(self.space.n_columns)
+        self._limit = np.quantile(self.space.sample(1000, rng) @ self._direction, 0.7)
+        self._rng = np.random.default_rng([seed, 2])
 
     def __call__(self, params):
         """Return what a search sees, NaN for a failure."""
-        chance, size = self.rng.random(), self.rng.uniform(3, 6)
-        outside = self.space.encode(params) @ self.direction > self.limit
-        struck = {"none": False, "chance": chance < 0.2, "diverge": chance < 0.1, "region": outside}[
-            self.fault
-        ]
-        self.struck.append(struck)
-        if struck and self.fault != "diverge":
-            return np.nan
-        task, estimator = self.task, clone(self.task.estimator).set_params(**params)
-        score = cross_val_score(estimator, task.X, task.y, cv=task.splits, scoring=task.scoring).mean()
+        chance, size = self._rng.random(), self._rng.uniform(3, 6)
+        outside = self.space.encode(params) @ self._direction > self._limit
+        faults = {"none": False, "chance": chance < 0.2, "diverge": chance < 0.1, "region": outside}
+        struck = faults[self._fault]
+        score = np.nan if struck and self._fault != "diverge" else super().__call__(params)
+        self.scores.append(np.nan if struck else score)
         return -(1.0 + abs(score)) * 10**size if struck else score
 
 
@@ -77,44 +73,30 @@ class OneNoise(GaussianProcess):
         return super().condition(X, y, noise)
 
 
-def with_optimizer(optimizer, evaluate, n_iter):
-    scores = []
-    while len(scores) < n_iter and len(points := optimizer.ask(1)):
-        scores.append(evaluate(evaluate.space.decode(points[0])))
-        optimizer.tell(points, [scores[-1] if np.isfinite(scores[-1]) else -np.inf])
-    return scores
+def ask(optimizer, objective, n_iter):
+    while len(objective.scores) < n_iter and len(points := optimizer.ask(1)):
+        score = objective(objective.space.decode(points[0]))
+        optimizer.tell(points, [score if np.isfinite(score) else -np.inf])
 
 
-def bayes(evaluate, n_iter, seed):
-    return with_optimizer(BayesianOptimizer(evaluate.space, np.random.default_rng(seed)), evaluate, n_iter)
+def bayes(objective, n_iter, seed):
+    ask(BayesianOptimizer(objective.space, np.random.default_rng(seed)), objective, n_iter)
 
 
-def one_noise(evaluate, n_iter, seed):
-    optimizer = BayesianOptimizer(evaluate.space, np.random.default_rng(seed))
-    optimizer._gp = OneNoise(evaluate.space)
-    return with_optimizer(optimizer, evaluate, n_iter)
+def one_noise(objective, n_iter, seed):
+    optimizer = BayesianOptimizer(objective.space, np.random.default_rng(seed))
+    optimizer._gp = OneNoise(objective.space)
+    ask(optimizer, objective, n_iter)
 
 
-def random(evaluate, n_iter, seed):
-    return with_optimizer(RandomOptimizer(evaluate.space, np.random.default_rng(seed)), evaluate, n_iter)
+def random(objective, n_iter, seed):
+    ask(RandomOptimizer(objective.space, np.random.default_rng(seed)), objective, n_iter)
 
 
-def tpe(evaluate, n_iter, seed):
-    import optuna
-    from peers import _optuna_notation
+def tpe(objective, n_iter, seed):
+    from optuna.samplers import TPESampler
 
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    distributions = {dimension.name: _optuna_notation(dimension) for dimension in evaluate.task.space}
-    scores = []
-    for _ in range(n_iter):
-        trial = study.ask(distributions)
-        scores.append(evaluate(trial.params))
-        if np.isfinite(scores[-1]):
-            study.tell(trial, scores[-1])
-        else:
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-    return scores
+    run_study(objective, n_iter, TPESampler(seed=seed))
 
 
 SEARCHERS = {"bayes": bayes, "bayes, one noise": one_noise, "optuna-tpe": tpe, "random": random}
@@ -123,9 +105,9 @@ SEARCHERS = {"bayes": bayes, "bayes, one noise": one_noise, "optuna-tpe": tpe, "
 def scores_of(searcher, name, seed, fault, n_iter):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        evaluate = Evaluation(name, seed, fault)
-        scores = np.array(SEARCHERS[searcher](evaluate, n_iter, seed))
-    return np.where(evaluate.struck, np.nan, scores)
+        objective = Faulty(make_task(name, seed), seed, fault)
+        SEARCHERS[searcher](objective, n_iter, seed)
+    return objective.scores
 
 
 def main():
@@ -136,10 +118,8 @@ def main():
     parser.add_argument("--n-jobs", type=int, default=1)
     options = parser.parse_args()
     names = list(SEARCHERS)
-    try:
-        import optuna  # noqa: F401
-    except ImportError:
-        print("optuna is not installed, and left out")
+    if why := why_unavailable("optuna-tpe"):
+        print(f"optuna-tpe is left out: {why}")
         names.remove("optuna-tpe")
     pairs = [(task, options.first_seed + seed) for task in TASKS for seed in range(options.seeds)]
     print(f"{len(TASKS)} tasks x {options.seeds} seeds, normalised regret after {options.n_iter} candidates")

@@ -59,13 +59,13 @@ def _optuna_notation(dimension):
     return kind(dimension.low, dimension.high, log=dimension.log)
 
 
-def _optuna(task, n_iter, sampler):
+def run_study(objective, n_iter, sampler):
+    """Have a sampler of Optuna ask for candidates, told of failures as such; return the objective's trace."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    objective = Objective(task)
-    distributions = {d.name: _optuna_notation(d) for d in task.space}
+    distributions = {d.name: _optuna_notation(d) for d in objective.task.space}
     for _ in range(n_iter):
         trial = study.ask(distributions)
         score = objective(trial.params)
@@ -79,13 +79,13 @@ def _optuna(task, n_iter, sampler):
 def optuna_tpe(task, n_iter, seed):
     from optuna.samplers import TPESampler
 
-    return _optuna(task, n_iter, TPESampler(seed=seed))
+    return run_study(Objective(task), n_iter, TPESampler(seed=seed))
 
 
 def optuna_gp(task, n_iter, seed):
     from optuna.samplers import GPSampler
 
-    return _optuna(task, n_iter, GPSampler(seed=seed))
+    return run_study(Objective(task), n_iter, GPSampler(seed=seed))
 
 
 # --- Hyperopt -------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from sksearch.hypergradients.errors import NotDifferentiable
 from sksearch.hypergradients.links import Identity, Softmax
 from sksearch.hypergradients.losses import ValidationLoss
 from sksearch.hypergradients.model import SCALE
-from sksearch.hypergradients.registry import differentiable, find_model, split_pipeline
+from sksearch.hypergradients.registry import differentiable, find_model, front_of, split_pipeline
 
 # How far the run-time check moves hyperparameters, in units of their logarithms, and the error after which it
 # tries the next: a shorter step may stay clear of a kink, a longer one of rounding errors.
@@ -221,10 +221,9 @@ class Hypergradient:
         """Return the last step and what it sees: features in double precision, the rest as arrays."""
         last = fitted
         if isinstance(fitted, Pipeline):
-            *front, (_, last) = fitted.steps
-            for _, step in front:
-                if step not in (None, "passthrough"):
-                    X_train, X_test = _as_trained(step, X_train, y_train), step.transform(X_test)
+            last = fitted.steps[-1][1]
+            for _, step in front_of(fitted):
+                X_train, X_test = _as_trained(step, X_train, y_train), step.transform(X_test)
         X_train, X_test = (check_array(X, accept_sparse="csr", dtype=np.float64) for X in (X_train, X_test))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X_train, dtype=np.float64)

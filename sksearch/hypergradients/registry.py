@@ -34,10 +34,15 @@ def split_pipeline(estimator):
     """
     if type(estimator) is not Pipeline:  # others may do anything with their steps, such as resampling
         return estimator, "", None
-    *front, (name, last) = estimator.steps
-    front = [step for step in front if step[1] not in (None, "passthrough")]
+    name, last = estimator.steps[-1]
+    front = front_of(estimator)
     scaler = f"{front[-1][0]}__{SCALE}" if front and isinstance(front[-1][1], FeatureScaler) else None
     return last, f"{name}__", scaler
+
+
+def front_of(pipeline):
+    """List the names and steps before the last one, without those that are skipped."""
+    return [(name, step) for name, step in pipeline.steps[:-1] if step not in (None, "passthrough")]
 
 
 def differentiable(estimator):
