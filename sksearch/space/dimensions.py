@@ -27,6 +27,12 @@ def is_number(value):
     return isinstance(value, RealNumber) and not isinstance(value, (bool, np.bool_, np.timedelta64))
 
 
+def digits_of_range(low, high):
+    """How many digits tell the numbers of a range apart: if it is narrow, their first ones are the same."""
+    in_common = int(log10(max(abs(low), abs(high)) / (high - low)))
+    return min(12 + in_common, 17)
+
+
 class Dimension(ABC):
     """Legal values of one parameter, with a map to and from ``[0, 1] ** width``.
 
@@ -146,10 +152,14 @@ class Interval(Dimension):
                 "raise the lower bound or use 'uniform'."
             )
         self.low, self.high, self.prior = low, high, prior
+        self._digits = digits_of_range(low, high)
 
     @property
     def token(self):
         return (type(self).__name__, self.low, self.high, self.prior)
+
+    def identity(self, value):
+        return identity(value, self._digits)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.low!r}, {self.high!r}, prior={self.prior!r})"
@@ -205,11 +215,6 @@ class Real(Interval):
 
     def own(self, value):
         return float(value)
-
-    def identity(self, value):
-        # Values of a narrow range far from zero have the first digits in common.
-        in_common = int(log10(max(abs(self.low), abs(self.high)) / (self.high - self.low)))
-        return identity(value, min(12 + in_common, 17))
 
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)

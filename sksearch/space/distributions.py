@@ -3,7 +3,8 @@
 import joblib
 import numpy as np
 
-from sksearch.space.dimensions import Dimension, is_number
+from sksearch.space.dimensions import Dimension, digits_of_range, is_number
+from sksearch.space.identity import identity
 
 # What is out of reach at each end of a distribution, and the most values that are listed of a discrete one.
 _TAIL = 1e-6
@@ -64,6 +65,13 @@ class Continuous(_Distribution):
     """
 
     _ends = (_TAIL, 1 - _TAIL)
+
+    def __init__(self, distribution):
+        super().__init__(distribution)
+        self._digits = digits_of_range(*distribution.ppf([0.25, 0.75]))
+
+    def identity(self, value):
+        return identity(value, self._digits)
 
     def own(self, value):
         return float(value)

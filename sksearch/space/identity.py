@@ -58,7 +58,7 @@ def identity(value, digits=12):
     if isinstance(value, (list, tuple)):
         if {bool, np.bool_}.issuperset(map(type, value)):  # a subset of many columns
             return (type(value).__name__, "bool", bytes(value))
-        return (type(value).__name__, tuple(identity(item) for item in value))
+        return (type(value).__name__, tuple(identity(item, digits) for item in value))
     if isinstance(value, dict):
         items = ((identity(key), identity(item)) for key, item in value.items())
         return ("dict", frozenset(items))

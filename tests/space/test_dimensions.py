@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.svm import SVC
 
-from sksearch.space import Categorical, Integer, Real, Space, Subset
+from sksearch.space import Categorical, Integer, Real, Space, Subset, Vector
 from sksearch.space.distributions import Continuous, Discrete
 from sksearch.space.identity import identity
 
@@ -221,9 +221,21 @@ def test_decoded_categories_are_the_objects_that_were_passed():
     assert dimension.decode(dimension.encode(svc)) is svc
 
 
-@pytest.mark.parametrize("bounds", [(1e9, 1e9 + 1e-3), (0.5 - 1e-12, 0.5 + 1e-12), (-1e-9, 1e-9), (0.0, 1.0)])
-def test_values_of_a_narrow_range_are_told_apart(bounds):
-    space = Space({"a": bounds})
+@pytest.mark.parametrize(
+    "dimension",
+    [
+        (1e9, 1e9 + 1e-3),
+        (0.5 - 1e-12, 0.5 + 1e-12),
+        (-1e-9, 1e-9),
+        (0.0, 1.0),
+        Vector(2, 1e9, 1e9 + 1e-3),
+        stats.norm(1e9, 1e-2),
+        stats.uniform(0.5, 1e-12),
+        stats.loguniform(1e-9, 1e9),
+    ],
+)
+def test_values_of_a_narrow_range_are_told_apart(dimension):
+    space = Space({"a": dimension})
     points = space.sample(20, np.random.default_rng(0))
     keys = [space.key(point) for point in points]
     assert len(set(keys)) == 20
@@ -240,7 +252,6 @@ def test_values_of_a_narrow_range_are_told_apart(bounds):
         (Subset(3, max_features=2), (True, True, False), {(False, True, False), (True, False, False)}),
         (Discrete(stats.poisson(2)), 0, {1}),
     ],
-    ids=str,
 )
 def test_neighbors_are_one_step_away(dimension, value, expected):
     neighbors = dimension.neighbors(dimension.encode(value))
