@@ -116,6 +116,17 @@ def test_a_list_of_dicts_is_the_union_of_its_dicts():
     assert search.best_score_ > 0.48
 
 
+def test_a_parameter_may_be_a_choice_in_one_dict_and_a_range_in_another():
+    alpha = (1e-3, 1e5, "log-uniform")
+    space = [
+        {"ridge__alpha": alpha, "ridge__tol": [1e-4, 1e-3]},
+        {"ridge__alpha": [1.0, 10.0], "ridge__tol": (1e-5, 1e-3)},
+    ]
+    search = fit(space=space, n_iter=20)
+    assert {p["ridge__alpha"] for p in params_of(search)} >= {1.0, 10.0}
+    assert search.best_score_ >= fit(n_iter=16).best_score_ - 1e-3
+
+
 def test_of_a_finite_space_everything_is_tried():
     search = fit(space={"ridge__alpha": [1.0, 10.0, 100.0], "ridge__fit_intercept": [True, False]}, n_iter=20)
     assert len(params_of(search)) == 6

@@ -20,15 +20,16 @@ class Decay(Strengths):
 
     where :math:`\theta` is `log_decay`. For small rates that is the decoupled weight decay of AdamW with
     ``weight_decay = exp(log_decay)``, and the same whatever the optimizer; set the optimizer's own to 0. A
-    large rate takes weights to 0 and no further. With a :class:`~sksearch.space.Vector` of `log_decay`,
-    :class:`~sksearch.GradientSearchCV` finds all of them together.
+    large rate takes weights to 0 and no further. Weights that are frozen stay as they are. With a
+    :class:`~sksearch.space.Vector` of `log_decay`, :class:`~sksearch.GradientSearchCV` finds all of them
+    together.
 
     Parameters
     ----------
     log_decay : float or array-like of shape (n_groups,), default=-4.0
         Natural logarithm of the decay of each group; a number is that of all.
     groups : {"inputs", "layers", "parameters"} or list of str, default="inputs"
-        Which weights share a number:
+        Which weights share a number, frozen ones too:
 
         - "inputs": one group for each input of the network's first linear or convolutional layer (a column of
           its weights), in their order, and a last one for all other weights,
@@ -100,23 +101,35 @@ class Decay(Strengths):
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net)
         parts, _ = _split(net.module_, self.groups)
-        learned = self._rates(net)
-        self._parts_ = [(p, index.to(p.device)) for p, index in parts if id(p) in learned]
+        self._parts_ = [(p, index.to(p.device)) for p, index in parts]
+        optimizer = getattr(net.optimizer_, "optimizer", net.optimizer_)  # accelerate wraps it
+        self._rate_of_ = _rates(optimizer)
+        self._unhook()  # of a training that an error ended
+        # A batch is not always a step: gradients of several may be summed.
+        self._hook_ = optimizer.register_step_post_hook(self._decay)
 
     @torch.no_grad()
-    def on_batch_end(self, net, training=False, **kwargs):
-        if not training:
-            return
-        self._rate_of_ = self._rates(net)
+    def _decay(self, optimizer, args, kwargs):
+        self._rate_of_ = _rates(optimizer)
         decay, factors = torch.exp(self.logarithms_), {}
-        for parameter, index in self._parts_:
+        for parameter, index in self._learned():
             key = self._rate_of_[id(parameter)], parameter.dtype, parameter.device
             if key not in factors:
                 factors[key] = torch.exp(-key[0] * decay).to(parameter.dtype).to(parameter.device)
             parameter.mul_(factors[key][index])
 
     def on_train_end(self, net, **kwargs):
+        self._unhook()
         self._parts_ = self._rate_of_ = None  # or a pickled net would hold its weights twice
+
+    def _unhook(self):
+        if (hook := getattr(self, "_hook_", None)) is not None:
+            hook.remove()
+        self._hook_ = None
+
+    def _learned(self):
+        """List the tensors that are learned now, and their groups: training may freeze and thaw some."""
+        return [(p, index) for p, index in self._parts_ if p.requires_grad and id(p) in self._rate_of_]
 
     def derivative(self, gradients):
         r"""Differentiate a loss by `log_decay`, as far as it depends on it through the last step.
@@ -135,7 +148,7 @@ class Decay(Strengths):
         derivative : Tensor of shape (n_groups,)
         """
         derivative = torch.zeros_like(self.logarithms_)
-        for (parameter, index), gradient in zip(self._parts_, gradients, strict=True):
+        for (parameter, index), gradient in zip(self._learned(), gradients, strict=True):
             if gradient is not None:
                 products = (gradient * parameter.detach()).sum_to_size(index.shape)
                 products = products.flatten().cpu().double()
@@ -144,16 +157,17 @@ class Decay(Strengths):
 
     def parameters(self):
         """List the tensors that decay; during a training."""
-        return [parameter for parameter, _ in self._parts_]
+        return [parameter for parameter, _ in self._learned()]
 
-    def _rates(self, net):
-        """Look up the learning rates by parameter; schedules, and states that are loaded, change them."""
-        return {id(p): float(group["lr"]) for group in net.optimizer_.param_groups for p in group["params"]}
+
+def _rates(optimizer):
+    """Look up the learning rates by parameter; schedules, and states that are loaded, change them."""
+    return {id(p): float(group["lr"]) for group in optimizer.param_groups for p in group["params"]}
 
 
 def _split(module, groups):
     """Return the parameters of a module, each with the groups of its elements, and the number of groups."""
-    named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+    named = list(module.named_parameters())
     if isinstance(groups, str) and groups == "inputs":
         first = next((m for m in module.modules() if isinstance(m, _WITH_INPUTS)), None)
         if first is None or getattr(first, "groups", 1) != 1:

@@ -155,8 +155,9 @@ def _array(data):
             f"InMemoryLoader can not hold data of type {kind}; turn them into an array of numbers, "
             f"{_OTHERWISE}."
         )
-    # torch warns of an array that must not be written to, such as a memory map.
-    return array if array.flags.writeable else array.copy()
+    # torch warns of an array that must not be written to, such as a memory map, and takes none backwards.
+    forwards = all(stride >= 0 for stride in array.strides)
+    return array if array.flags.writeable and forwards else array.copy()
 
 
 def _take(data, rows):

@@ -117,7 +117,7 @@ class LossWeights(Strengths):
         super().on_train_begin(net)
         vars(net).pop("get_loss", None)  # of a training that an error ended
         net.get_loss = partial(self._weighted, net)
-        self._named_ = [(name, p) for name, p in net.module_.named_parameters() if p.requires_grad]
+        self._named_ = list(net.module_.named_parameters())
         self._watched_ = None
 
     def on_train_end(self, net, **kwargs):
@@ -134,11 +134,15 @@ class LossWeights(Strengths):
                 f"{type(net).__name__} does not call; have its train_step_single call it."
             )
 
-    def watch(self, net, batch):
-        self._watched_ = net, Snapshot(net, batch)
+    def watch(self, net, batch, fit_params):
+        self._watched_ = net, Snapshot(net, batch, fit_params)
 
     def parameters(self):
-        return [parameter for _, parameter in self._named_]
+        return [parameter for _, parameter in self._learned()]
+
+    def _learned(self):
+        """List the weights that are learned now, by name: training may freeze and thaw some."""
+        return [(name, p) for name, p in self._named_ if p.requires_grad]
 
     def derivative(self, gradients):
         r"""Differentiate a loss by `log_weights`, as far as it depends on it through the last step.
@@ -171,7 +175,7 @@ class LossWeights(Strengths):
         self._watched_ = None
         rates = _rates(net.optimizer_)
         direction = {}
-        for (name, p), gradient in zip(self._named_, gradients, strict=True):
+        for (name, p), gradient in zip(self._learned(), gradients, strict=True):
             gradient = torch.zeros_like(p) if gradient is None else gradient
             direction[name] = rates.get(id(p), 0.0) * (
                 gradient.to_dense() if gradient.is_sparse else gradient

@@ -42,6 +42,8 @@ class OnePass(Callback):
         Name of the network's callback that has the strengths, which stands before this one.
     low, high : float, default=-12.0, 6.0
         Bounds of the logarithms.
+    fit_params : dict, default=None
+        What the network's ``fit`` is given beside the data: arguments of its module.
 
     Attributes
     ----------
@@ -89,10 +91,11 @@ class OnePass(Callback):
     True
     """
 
-    def __init__(self, callback, low=-12.0, high=6.0):
+    def __init__(self, callback, low=-12.0, high=6.0, fit_params=None):
         self.callback = callback
         self.low = low
         self.high = high
+        self.fit_params = fit_params
 
     def on_train_begin(self, net, **kwargs):
         before = dict(takewhile(lambda item: item[1] is not self, net.callbacks_))
@@ -127,7 +130,7 @@ class OnePass(Callback):
             return
         self._n_batches_ += 1
         if self._n_batches_ % self._callback_.every == 0:
-            self._callback_.watch(net, batch)
+            self._callback_.watch(net, batch, self.fit_params)
 
     def on_batch_end(self, net, training=False, **kwargs):
         if training and self._n_batches_ % self._callback_.every == 0:
@@ -140,7 +143,8 @@ class OnePass(Callback):
         try:
             with torch.random.fork_rng(devices=[]):  # loaders draw a number, which the training would miss
                 Xi, yi = unpack_data(next(self._batches_))
-            loss = net.get_loss(net.infer(Xi), yi, X=Xi, training=False)
+            y_pred = net.infer(Xi, **(self.fit_params or {}))
+            loss = net.get_loss(y_pred, yi, X=Xi, training=False)
             return torch.autograd.grad(loss, self._callback_.parameters(), allow_unused=True)
         finally:
             for module, mode in modes:
@@ -166,7 +170,7 @@ class OnePass(Callback):
         self._callback_ = self._batches_ = None
 
 
-def tune(net, name, X, y, low, high):
+def tune(net, name, X, y, low, high, fit_params=None):
     """Find the strengths of a network by one training on new weights.
 
     Parameters
@@ -180,23 +184,32 @@ def tune(net, name, X, y, low, high):
         the classes of a classifier, unless the net has a `train_split` of its own.
     low, high : float
         Bounds of the logarithms.
+    fit_params : dict, default=None
+        Of the network's ``fit``.
 
     Returns
     -------
     logarithms : ndarray of shape (n,)
     """
-    one_pass = OnePass(name, low, high)
+    one_pass = OnePass(name, low, high, fit_params)
     net = clone(net)
     net.set_params(callbacks=[*net.callbacks, ("one_pass", one_pass)], verbose=0)
     if net.train_split is None:
         stratified = is_classifier(net) and np.ndim(y) == 1
-        net.set_params(train_split=ValidSplit(_HELD_OUT, stratified=stratified, random_state=0))
+        net.set_params(train_split=_HeldOut(_HELD_OUT, stratified=stratified, random_state=0))
         # Without rows to score, as in all other trainings, these do nothing; with them they take their time.
         callbacks = clone(net).initialize_callbacks().callbacks_
         scores = [name for name, one in callbacks if isinstance(one, EpochScoring) and not one.on_train]
         net.set_params(**{f"callbacks__{name}": None for name in scores})
-    net.fit(X, y)
+    net.fit(X, y, **(fit_params or {}))
     return dict(net.callbacks_)["one_pass"].logarithms_
+
+
+class _HeldOut(ValidSplit):
+    """A split that leaves alone what `fit` was given for the module."""
+
+    def __call__(self, dataset, y=None, groups=None, **fit_params):
+        return super().__call__(dataset, y, groups)
 
 
 def _again_and_again(net, dataset):

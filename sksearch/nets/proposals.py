@@ -32,10 +32,13 @@ class Proposals:
         if number:
             return {}
         net = _net_of(estimator)
-        if net is not estimator and len(estimator.steps) > 1:
-            X_train = estimator[:-1].transform(X_train)
+        if net is not estimator:
+            prefix = f"{estimator.steps[-1][0]}__"
+            fit_params = {k.removeprefix(prefix): v for k, v in fit_params.items() if k.startswith(prefix)}
+            if len(estimator.steps) > 1:
+                X_train = estimator[:-1].transform(X_train)
         low, high = self.dimension.low, self.dimension.high
-        found = tune(net, self.callback, X_train, y_train, low, high)
+        found = tune(net, self.callback, X_train, y_train, low, high, fit_params)
         return {"proposal": {self.name: np.clip(found, low, high)}}
 
 

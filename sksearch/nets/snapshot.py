@@ -16,11 +16,14 @@ class Snapshot:
     net : NeuralNet
     batch : object
         As its loader gives it.
+    fit_params : dict, default=None
+        What the module gets beside it.
     """
 
-    def __init__(self, net, batch):
+    def __init__(self, net, batch, fit_params=None):
         self._net = net
         self._batch = batch
+        self._fit_params = fit_params or {}
         module = net.module_
         tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
         self._tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
@@ -85,7 +88,7 @@ class Snapshot:
             name: tensor.clone() for name, tensor in self._tensors.items() if name not in moved
         } | moved
         Xi, yi = unpack_data(self._batch)
-        whole = _Whole(self._net.module_, lambda: losses(self._net.infer(Xi), yi, Xi))
+        whole = _Whole(self._net.module_, lambda: losses(self._net.infer(Xi, **self._fit_params), yi, Xi))
         with self._same_random_numbers():
             named = {f"module.{name}": tensor for name, tensor in tensors.items()}
             return torch.stack(functional_call(whole, named, ()))

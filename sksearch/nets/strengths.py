@@ -46,12 +46,12 @@ class Strengths(Callback, ABC):
     def least_felt(self, net, n_batches):
         """Return the logarithm below which a strength does nothing in a training of so many batches."""
 
-    def watch(self, net, batch):
+    def watch(self, net, batch, fit_params):
         """Take note of a batch that is about to be trained, after which :meth:`derivative` will be asked."""
 
     @abstractmethod
     def parameters(self):
-        """List the weights whose gradients :meth:`derivative` needs; during a training."""
+        """List the weights whose gradients :meth:`derivative` needs, none of them frozen; in a training."""
 
     @abstractmethod
     def derivative(self, gradients):

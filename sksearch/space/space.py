@@ -200,7 +200,8 @@ class Space:
             Canonical point.
         gradient : dict of str to float or array of shape (width,)
             Derivative of some number with respect to the value of a parameter. Names that the point has no
-            columns for are passed over. Of several numbers that are searched as one, the sum counts.
+            columns for are passed over, and so is what is a choice where the point is. Of several numbers
+            that are searched as one, the sum counts.
 
         Returns
         -------
@@ -217,6 +218,8 @@ class Space:
         for name, derivative in gradient.items():
             if (columns := self._columns[index].get(name)) is not None:
                 dimension = self.branches[index][name]
+                if dimension.size < np.inf:
+                    continue
                 if dimension.width == 1:
                     derivative = np.sum(derivative)
                 elif np.ndim(derivative) and (n := len(derivative)) != dimension.width:

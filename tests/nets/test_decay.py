@@ -145,3 +145,49 @@ def test_frozen_decays_give_the_same_network_again_and_pickle():
     copy = pickle.loads(pickle.dumps(net))
     np.testing.assert_array_equal(copy.predict(X), net.predict(X))
     assert_same(weights(copy.partial_fit(X, y)), weights(net.partial_fit(X, y)), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("frozen_first", [True, False])
+def test_frozen_weights_stay_and_keep_their_groups(frozen_first):
+    callbacks = [("freezer", skorch.callbacks.Freezer("hidden.*")), ("decay", Decay((0.0, 1.0), "layers"))]
+    net = make(*callbacks[:: 1 if frozen_first else -1], lr=0.5)
+    torch.manual_seed(0)
+    before = weights(net.initialize())
+    net.partial_fit(X, y).partial_fit(X, y)  # where the first training has frozen them, and the second begins
+    after = weights(net)
+    torch.testing.assert_close(after["hidden.weight"], before["hidden.weight"], atol=0, rtol=0)
+    assert after["out.weight"].norm() < 0.1 * before["out.weight"].norm()
+
+
+def test_weights_that_thaw_decay_from_then_on():
+    freeze, thaw = skorch.callbacks.Freezer("hidden.*"), skorch.callbacks.Unfreezer("hidden.*", at=2)
+    net = make(freeze, thaw, ("decay", Decay(0.0)), lr=0.5)
+    torch.manual_seed(0)
+    before = weights(net.initialize())
+    after = weights(net.partial_fit(X, y))
+    assert after["hidden.weight"].norm() < 0.6 * before["hidden.weight"].norm()
+
+
+def test_it_follows_the_steps_and_not_the_batches():
+    class Accumulating(skorch.NeuralNetClassifier):
+        def train_step(self, batch, **fit_params):
+            step = self.train_step_single(batch, **fit_params)
+            if len(self.history[-1, "batches"]) == 3:
+                self.optimizer_.step()
+                self.optimizer_.zero_grad()
+            return step
+
+        def get_loss(self, *args, **kwargs):
+            return super().get_loss(*args, **kwargs) / 3
+
+    torch.manual_seed(0)
+    options = {
+        "criterion": nn.CrossEntropyLoss,
+        "train_split": None,
+        "max_epochs": 2,
+        "lr": 0.5,
+        "verbose": 0,
+    }
+    summed = Accumulating(MLP, batch_size=8, callbacks=[("decay", Decay(0.0))], **options)
+    whole = skorch.NeuralNetClassifier(MLP, batch_size=24, callbacks=[("decay", Decay(0.0))], **options)
+    assert_same(weights(fit(summed)), weights(fit(whole)), atol=1e-6, rtol=0)

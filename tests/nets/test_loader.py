@@ -214,3 +214,9 @@ def test_wrong_options():
         InMemoryLoader(Dataset(X), batch_size=0)
     with pytest.raises(ValueError, match="pass one of them"):
         InMemoryLoader(Dataset(X), shuffle=True, sampler=[1, 2])
+
+
+def test_arrays_backwards():
+    X = np.arange(12.0).reshape(6, 2)[::-1]
+    batches = list(InMemoryLoader(Dataset(X, np.arange(6)[::-1]), batch_size=4))
+    np.testing.assert_array_equal(torch.cat([batch[0] for batch in batches]), X)

@@ -218,7 +218,7 @@ def test_the_derivative_is_that_of_the_loss_after_the_step(module, optimizer):
                 rescale.by = (1 + np.exp(theta).sum()) / (1 + np.exp(at).sum())
             losses.on_batch_begin(net, training=True)
             if derivative and bounds[0]:
-                losses.watch(net, rows(*bounds))
+                losses.watch(net, rows(*bounds), None)
             net.train_step(rows(*bounds))
             losses.on_batch_end(net, training=True)
         net.module_.eval()

@@ -1,6 +1,7 @@
 """The one-step derivative, and the search of many decays by it."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -11,13 +12,13 @@ skorch = pytest.importorskip("skorch")
 # ruff: noqa: E402
 from sklearn.base import clone
 from sklearn.metrics import log_loss
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skorch.dataset import ValidSplit
 from torch import nn
 
 from sksearch import GradientSearchCV
-from sksearch.nets import Decay, InMemoryLoader, OnePass
+from sksearch.nets import Decay, InMemoryLoader, LossWeights, OnePass, uniform_cross_entropy
 from sksearch.nets.one_pass import tune
 from sksearch.space import Vector
 
@@ -75,10 +76,9 @@ def test_the_derivative_is_that_of_the_loss_after_the_step(groups):
         net.notify("on_train_begin", X=X, y=y)
         inputs, targets = torch.tensor(X), torch.tensor(y)
         for rows in (slice(0, 16), slice(16, 32)):
-            net.train_step((inputs[rows], targets[rows]))
             # Only the last step depends on the decays.
             decay.logarithms_ = torch.tensor(theta if rows.start else np.full(n_groups, -1.0))
-            decay.on_batch_end(net, training=True)
+            net.train_step((inputs[rows], targets[rows]))
         net.module_.eval()
         loss = net.get_loss(net.infer(inputs[32:]), targets[32:], training=False)
         if not derivative:
@@ -217,3 +217,28 @@ def test_what_can_not_be_tuned_is_refused_before_a_fit(settings, message):
         search(make(("decay", Decay()), ("counter", Counter())), **settings).fit(X, y)
     assert not fits
     torch.testing.assert_close(torch.get_rng_state(), state)
+
+
+class Masked(MLP):
+    def forward(self, X, mask):
+        return super().forward(X * mask)
+
+
+@pytest.mark.parametrize("step", ["", "net__"])
+def test_the_pass_is_given_the_arguments_of_fit(step):
+    X, y = task()
+    net = make(max_epochs=2).set_params(module=Masked)
+    estimator = Pipeline([("net", net)]) if step else net
+    fitted = search(estimator, name=f"{step}{NAME}", scoring=lambda *_: 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fitted.fit(X, y, **{f"{step}mask": 2.0})
+    assert len(fitted.cv_results_["params"]) > 1
+
+
+@pytest.mark.parametrize("name", ["decay", "losses"])
+def test_a_net_with_frozen_weights_is_tuned(name):
+    X, y = task()
+    callbacks = {"decay": Decay(-1.0, groups="layers"), "losses": LossWeights([uniform_cross_entropy])}
+    net = make(("freezer", skorch.callbacks.Freezer("0.*")), (name, callbacks[name]), max_epochs=3)
+    assert np.isfinite(tune(net, name, X, y, -6.0, 5.0)).all()
