@@ -7,6 +7,7 @@ estimators are read where they are needed.
 
 import inspect
 from contextlib import contextmanager
+from copy import copy
 
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
@@ -122,17 +123,16 @@ class SearchCallbacks:
             self._task = self._root.subcontext(
                 task_name="search", max_subtasks=max_fits, sequential_subtasks=False
             ).call_on_fit_task_begin(estimator=self._search)
-            # All of them now: making one changes the task, which is pickled for the workers with each.
-            self._contexts = [
-                self._task.subcontext(task_name="candidate-split-evaluation", task_id=number)
-                for number in range(max_fits)
-            ]
 
     def for_fit(self, number):
         """Arguments of ``_fit_and_score`` for the fit with this number."""
         if self._task is None:
             return {}
-        return {"caller": self._search, "callback_ctx": self._contexts[number]}
+        # Below a copy: the task with all its fits would be pickled for the workers with each of them.
+        task = copy(self._task)
+        task._children_map = {}
+        context = task.subcontext(task_name="candidate-split-evaluation", task_id=number)
+        return {"caller": self._search, "callback_ctx": context}
 
     def end_search(self):
         """Announce that all candidates are evaluated."""

@@ -35,7 +35,8 @@ from sksearch.execution.journal import identity_of
 from sksearch.objectives import ObjectivesMixin
 from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
-from sksearch.space.binding import check_names, own_params
+from sksearch.space.binding import check_names
+from sksearch.space.starts import nearest_params, own_params
 from sksearch.study import Study
 from sksearch.winner import WinnerMixin
 
@@ -334,13 +335,14 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 f"n_iter={self.n_iter} leaves the last of them untried; raise n_iter.",
                 stacklevel=4,
             )
-        return initial
+        return initial + nearest_params(space, self.estimator)[: max(1, self.n_iter // 4)]
 
     def _freeze_splits(self, X, y, split_params):
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         self.n_splits_ = self._checked_cv_orig.get_n_splits(X, y, **split_params)
         split = self._checked_cv_orig.split(X, y, **split_params)
-        splits = [(_row_numbers(train), _row_numbers(test)) for train, test in split]
+        rows = np.arange(_num_samples(X))
+        splits = [tuple(rows[_indices(part)] for part in parts) for parts in split]
         if not splits:
             raise ValueError("No fits were performed. Was the CV iterator empty? Were there no candidates?")
         if len(splits) != self.n_splits_:
@@ -438,7 +440,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             self.feature_names_in_ = best.feature_names_in_
 
 
-def _row_numbers(rows):
-    """Turn a mask, which some splits are made of, into row numbers."""
-    rows = np.asarray(rows)
-    return np.flatnonzero(rows) if rows.dtype == bool else rows
+def _indices(part):
+    """Return what a split names rows by, a mask or numbers, of which there may be none, as an array."""
+    part = np.asarray(part)
+    return part if part.size else part.astype(int)

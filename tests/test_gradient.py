@@ -493,3 +493,23 @@ def test_where_no_callback_is_set_nothing_is_said_of_callbacks():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fit(model, {"C": (0.1, 10.0, "log-uniform")}, 1, StandardScaler().fit_transform(X_cancer), y_cancer)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name", "copies"),
+    [
+        (Ridge(copy_X=False), "alpha", "copy_X"),
+        (make_pipeline(StandardScaler(copy=False), Ridge()), "ridge__alpha", "standardscaler__copy"),
+    ],
+)
+def test_what_works_in_place_is_differentiated_where_it_is(estimator, name, copies):
+    space = {name: (0.01, 1000.0, "log-uniform")}
+    data = X * np.arange(1, X.shape[1] + 1) + 3.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        search = GradientSearchCV(estimator, space, n_iter=5, cv=3, random_state=0).fit(data.copy(), y)
+    same = clone(estimator).set_params(**{copies: True})
+    expected = GradientSearchCV(same, space, n_iter=5, cv=3, random_state=0).fit(data, y)
+    np.testing.assert_allclose(
+        search.cv_results_["mean_test_score"], expected.cv_results_["mean_test_score"], rtol=1e-9
+    )

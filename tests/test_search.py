@@ -40,6 +40,7 @@ from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_info
 
 from sksearch import BayesSearchCV
+from sksearch._compat import SearchCallbacks
 from sksearch.execution import Rounds
 from sksearch.optimizers import BayesianOptimizer
 from sksearch.space import ColumnMask, Subset
@@ -483,6 +484,18 @@ def test_progress_bar_of_scikit_learn_shows_the_candidates(capsys):
     shown = capsys.readouterr().out
     assert "BayesSearchCV - search" in shown
     assert "100%" in shown
+
+
+def test_what_callbacks_take_does_not_grow_with_the_budget():
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    search = search_over(Fickle(), {"value": (0.0, 1.0)}, n_iter=10**6, n_iter_no_change=3, tol=10.0)
+    search.set_callbacks(callback.ProgressBar()).fit(X, y)
+    assert len(search.cv_results_["params"]) < 10
+    callbacks = SearchCallbacks(search, X, y, None)
+    callbacks.begin_search(10**6)
+    sizes = [len(pickle.dumps(callbacks.for_fit(number)["callback_ctx"])) for number in range(100)]
+    assert max(sizes) < 1.1 * sizes[0]
 
 
 # -- user errors ----------------------------------------------------------------------------------

@@ -173,9 +173,10 @@ class FrontFit(Task):
 
     def _fit(self):
         X, y, train, test = (self.shared[name] for name in ("X", "y", "train", "test"))
-        X_train, y_train = _safe_split(self.pipeline, X, y, train)
+        fitted = self.pipeline.fit_transform(*_safe_split(self.pipeline, X, y, train))
         X_test, _ = _safe_split(self.pipeline, X, y, test, train)
-        fitted = self.pipeline.fit_transform(X_train, y_train)
+        # Taken anew: steps may work in place.
+        X_train = _safe_split(self.pipeline, X, y, train)[0] if self.needs_train else None
         front = Front(
             len(self.pipeline.steps),
             _num_samples(X),

@@ -198,7 +198,9 @@ class Hypergradient:
 
     def _refit(self, last, params, factors, X_train, y_train, X_test, y_test, sample_weight, score_weight):
         """Return the loss of the last step by its own means, fitted with other parameters."""
-        if factors is not None:
+        if factors is None:
+            X_train = _copied(X_train)
+        else:
             X_train, X_test = (X @ diags(factors) if issparse(X) else X * factors for X in (X_train, X_test))
         model = without_callbacks(clone(last)).set_params(**self._model.precise(last)).set_params(**params)
         weights = {} if sample_weight is None else {"sample_weight": sample_weight}
@@ -223,7 +225,7 @@ class Hypergradient:
         if isinstance(fitted, Pipeline):
             last = fitted.steps[-1][1]
             for _, step in front_of(fitted):
-                X_train, X_test = _as_trained(step, X_train, y_train), step.transform(X_test)
+                X_train, X_test = _as_trained(step, X_train, y_train), step.transform(_copied(X_test))
         X_train, X_test = (check_array(X, accept_sparse="csr", dtype=np.float64) for X in (X_train, X_test))
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X_train, dtype=np.float64)
@@ -263,16 +265,21 @@ def _as_trained(step, X, y):
     NotDifferentiable
         If it can not be known: the step is random and has no seed, or was fitted with more than this.
     """
-    transformed = step.transform(X)
+    transformed = step.transform(_copied(X))
     if getattr(type(step), "fit_transform", None) in (None, TransformerMixin.fit_transform):
         return transformed
     again = clone(step)
-    trained = again.fit_transform(X, y)
-    if _alike(trained, again_transformed := again.transform(X)):
+    trained = again.fit_transform(_copied(X), y)
+    if _alike(trained, again_transformed := again.transform(_copied(X))):
         return transformed
-    if _alike(again_transformed, transformed) and _alike(trained, clone(step).fit_transform(X, y)):
+    if _alike(again_transformed, transformed) and _alike(trained, clone(step).fit_transform(_copied(X), y)):
         return trained
     raise NotDifferentiable(f"{type(step).__name__} is random: give it an integer as random_state.")
+
+
+def _copied(X):
+    """Copy features for a step or a fit, which may work in place."""
+    return X.copy() if hasattr(X, "copy") else X
 
 
 def _alike(A, B):

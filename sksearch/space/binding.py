@@ -1,45 +1,9 @@
-"""Where a space meets an estimator: do its names fit, and which of its settings is the estimator's own."""
-
-from contextlib import suppress
+"""Where a space meets an estimator: do its names fit?"""
 
 from sklearn.base import clone
 
 from sksearch._messages import did_you_mean
 from sksearch.space.dimensions import Categorical
-
-
-def own_params(space, estimator):
-    """Return the setting of a space that the estimator has already.
-
-    Parameters
-    ----------
-    space : Space
-    estimator : estimator
-
-    Returns
-    -------
-    params : dict or None
-        The estimator's current values of the parameters of the first branch that holds them all.
-    """
-    current = estimator.get_params(deep=True)
-    if any("callbacks__" in name and name not in current for name in space.names):
-        current = _of_callbacks(estimator, current) | current
-    for branch in space.branches:
-        params = {name: current[name] for name in branch if name in current}
-        if params in space:
-            return params
-    return None
-
-
-def _of_callbacks(estimator, params):
-    """Return the parameters of the callbacks of networks, which show when these are initialised."""
-    found = {}
-    for prefix, net in [("", estimator), *((f"{name}__", value) for name, value in params.items())]:
-        if hasattr(net, "initialize_callbacks") and not isinstance(net, type):
-            with suppress(Exception):  # of a callback that is wrong, which its fits will tell
-                inner = clone(net).initialize_callbacks().get_params(deep=True)
-                found |= {prefix + name: inner[name] for name in inner if name.startswith("callbacks__")}
-    return found
 
 
 def check_names(space, estimator, resource=None):

@@ -33,6 +33,14 @@ def digits_of_range(low, high):
     return min(12 + in_common, 17)
 
 
+def nearest_of(values, value):
+    """Return which of some numbers is nearest to another; None if that is NaN."""
+    if value != value:
+        return None
+    value = min(max(value, min(values)), max(values))  # it may be infinite
+    return min(values, key=lambda one: abs(one - value))
+
+
 class Dimension(ABC):
     """Legal values of one parameter, with a map to and from ``[0, 1] ** width``.
 
@@ -84,6 +92,10 @@ class Dimension(ABC):
     def own(self, value):
         """Return a legal value as it is proposed: of the same type, or the same object."""
         return plain(value)
+
+    def nearest(self, value):
+        """Return the legal number that is nearest to another one; None where there is no such thing."""
+        return None
 
     def snap(self, points):
         """Move points, of shape (n, width), to the canonical points of the same values."""
@@ -163,6 +175,9 @@ class Interval(Dimension):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.low!r}, {self.high!r}, prior={self.prior!r})"
+
+    def nearest(self, value):
+        return min(max(value, self.low), self.high) if is_number(value) and value == value else None
 
     def _scale(self, value):
         if self.prior == "log-uniform":
@@ -281,6 +296,10 @@ class Integer(Interval):
     def own(self, value):
         return int(value)
 
+    def nearest(self, value):
+        # A real number may mean something else: a share where integers are counts.
+        return super().nearest(value) if isinstance(value, IntegralNumber) or value in (inf, -inf) else None
+
     def _edges(self):
         # Half a step beyond the bounds: every integer owns an interval around itself.
         return self._scale(self.low - 0.5), self._scale(self.high + 0.5)
@@ -382,6 +401,9 @@ class Categorical(Dimension):
 
     def own(self, value):
         return self.categories[self._index[self.identity(value)]]
+
+    def nearest(self, value):
+        return nearest_of(self.categories, value) if self.ordered and is_number(value) else None
 
     def encode(self, value):
         return np.array([(self._index[self.identity(value)] + 0.5) / self.size])

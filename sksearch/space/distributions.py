@@ -3,7 +3,7 @@
 import joblib
 import numpy as np
 
-from sksearch.space.dimensions import Dimension, digits_of_range, is_number
+from sksearch.space.dimensions import Dimension, digits_of_range, is_number, nearest_of
 from sksearch.space.identity import identity
 
 # What is out of reach at each end of a distribution, and the most values that are listed of a discrete one.
@@ -78,6 +78,10 @@ class Continuous(_Distribution):
 
     def __contains__(self, value):
         return is_number(value) and np.isfinite(float(value)) and self.low <= value <= self.high
+
+    def nearest(self, value):
+        inside = min(max(value, self.low), self.high) if is_number(value) else None
+        return inside if inside in self else None
 
     def encode(self, value):
         return np.clip(np.array([self.distribution.cdf(value)], float), *self._ends)
@@ -156,6 +160,9 @@ class Discrete(_Distribution):
 
     def __contains__(self, value):
         return is_number(value) and value in self._index
+
+    def nearest(self, value):
+        return nearest_of(self._values, value) if is_number(value) else None
 
     def encode(self, value):
         return self._points[[self._index[value]]]

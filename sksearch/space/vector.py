@@ -67,6 +67,15 @@ class Vector(Interval):
     def identity(self, value):
         return super().identity(tuple(np.broadcast_to(np.asarray(value, float), self.n).tolist()))
 
+    def nearest(self, value):
+        try:
+            inside = np.clip(np.asarray(value, float), self.low, self.high)
+        except (TypeError, ValueError):
+            return None
+        if inside not in self:
+            return None
+        return tuple(inside.tolist()) if inside.ndim else float(inside)
+
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)
         values = np.broadcast_to(np.asarray(value, float), self.n)

@@ -5,14 +5,14 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import KFold, ShuffleSplit, cross_validate
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
@@ -125,6 +125,35 @@ def test_training_rows_are_not_taken_for_what_the_fit_made_of_them(monkeypatch):
 def test_folds_may_be_masks(monkeypatch):
     masks = [(np.arange(len(X)) % 3 != fold, np.arange(len(X)) % 3 == fold) for fold in range(3)]
     same_scores(monkeypatch, pipeline(StandardScaler()), SPACE, X, y, cv=masks)
+
+
+def test_folds_may_count_rows_from_the_end(monkeypatch):
+    folds = [(np.arange(0, 300), np.arange(-200, 0)), (np.arange(-300, 0), np.arange(0, 200))]
+    same_scores(monkeypatch, pipeline(StandardScaler()), SPACE, X, y, cv=folds)
+    written_out = [tuple(np.arange(len(X))[rows] for rows in fold) for fold in folds]
+    scores = [
+        search(pipeline(StandardScaler()), cv=cv).fit(X, y).cv_results_["mean_test_score"]
+        for cv in (folds, written_out)
+    ]
+    np.testing.assert_array_equal(*scores)
+
+
+@pytest.mark.parametrize("step", [StandardScaler(copy=False), InPlace()], ids=str)
+def test_steps_that_work_in_place_transform_training_rows_once(step):
+    found = search(make_pipeline(step, LogisticRegression(max_iter=200)), return_train_score=True).fit(
+        X.copy(), y
+    )
+    for params, test_score, train_score in zip(
+        found.cv_results_["params"],
+        found.cv_results_["mean_test_score"],
+        found.cv_results_["mean_train_score"],
+        strict=True,
+    ):
+        apart = step.fit(X.copy()).transform(X.copy()) if isinstance(step, InPlace) else None
+        estimator = clone(pipeline(StandardScaler() if apart is None else "passthrough")).set_params(**params)
+        expected = cross_validate(estimator, X if apart is None else apart, y, cv=3, return_train_score=True)
+        assert test_score == pytest.approx(expected["test_score"].mean(), abs=1e-12)
+        assert train_score == pytest.approx(expected["train_score"].mean(), abs=1e-12)
 
 
 def test_searches_without_a_target(monkeypatch):

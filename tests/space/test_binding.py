@@ -7,7 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from sksearch.space import Space
-from sksearch.space.binding import check_names, own_params
+from sksearch.space.binding import check_names
 
 TWO_STEPS = Pipeline([("a", LogisticRegression()), ("b", LogisticRegression())])
 PIPELINE = Pipeline([("scale", StandardScaler()), ("clf", SVC(C=2.0))])
@@ -70,11 +70,3 @@ def test_checking_leaves_estimators_and_values_as_they_were():
     check_names(Space({"clf": [svc], "clf__C": [1]}), PIPELINE)
     assert svc.C == 7
     assert PIPELINE.named_steps["clf"].C == 2.0
-
-
-def test_the_estimators_own_setting_is_found_where_the_space_holds_it():
-    assert own_params(Space({"clf__C": (0.1, 10.0)}), PIPELINE) == {"clf__C": 2.0}
-    assert own_params(Space({"clf__C": (3.0, 10.0)}), PIPELINE) is None
-    assert own_params(Space({"clf__C": (0.1, 10.0), "clf__gamma": (0.1, 1.0)}), PIPELINE) is None
-    branches = [{"clf": [LogisticRegression()], "clf__C": [1]}, {"clf": [SVC(C=2.0)], "clf__C": [2.0]}]
-    assert own_params(Space(branches), PIPELINE)["clf__C"] == 2.0
