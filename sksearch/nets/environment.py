@@ -110,7 +110,7 @@ class NetEnvironment(Environment):
             values |= {name: value for name, value in _ALONE.items() if hasattr(net, name)}
         if net.callbacks == "disable":
             return values
-        values["callbacks"] = with_counter(net.callbacks)
+        values["callbacks"] = with_counter(net.callbacks, goes_on=fit.continuation is not None)
         net.initialize_callbacks()
         for name, callback in net.callbacks_:
             if isinstance(callback, (Checkpoint, TrainEndCheckpoint)):

@@ -2,9 +2,11 @@
 
 from contextlib import contextmanager
 from copy import deepcopy
+from io import BytesIO
 from numbers import Number
 
 import numpy as np
+import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 
@@ -83,7 +85,40 @@ class KeepHistory(EpochCounter):
         ]
 
 
-def with_counter(callbacks):
+class LastState(Callback):
+    """Keeps what a training ended with, before others load what was best: it goes on from there.
+
+    Attributes
+    ----------
+    state_ : tuple of bytes and History
+        Weights and the state of the optimizer, as `torch.save` writes them, and skorch's history; None where
+        nothing was loaded.
+    """
+
+    state_ = None
+
+    def on_train_end(self, net, **kwargs):
+        self.state_ = None
+        if any(getattr(callback, "load_best", False) for _, callback in net.callbacks_):
+            file = BytesIO()
+            torch.save({name: part.state_dict() for name, part in _stateful(net)}, file)
+            self.state_ = file.getvalue(), deepcopy(net.history)
+
+    def restore(self, net):
+        """Put a network where its training ended."""
+        if self.state_ is not None:
+            states = torch.load(BytesIO(self.state_[0]), map_location="cpu", weights_only=False)
+            for name, part in _stateful(net):
+                part.load_state_dict(states[name])
+            net.history = self.state_[1]
+
+
+def _stateful(net):
+    kinds = torch.nn.Module, torch.optim.Optimizer
+    return [(name, part) for name, part in vars(net).items() if isinstance(part, kinds)]
+
+
+def with_counter(callbacks, goes_on=False):
     """Return callbacks with a counter of epochs as the first, before any that loads a checkpoint.
 
     A `KeepHistory` that is among them counts, and is moved there.
@@ -92,11 +127,14 @@ def with_counter(callbacks):
     ----------
     callbacks : list or None
         Of a network.
+    goes_on : bool, default=False
+        Whether its training may go on later.
     """
     named = [item if isinstance(item, (tuple, list)) else (None, item) for item in callbacks or []]
     counters = [item for item in named if _is_history(item[1])] or [(None, EpochCounter())]
     others = [item for item in named if not _is_history(item[1])]
-    return [callback if name is None else (name, callback) for name, callback in [counters[0], *others]]
+    first = [counters[0], (None, LastState())] if goes_on else counters[:1]
+    return [callback if name is None else (name, callback) for name, callback in first + others]
 
 
 def _is_history(callback):
@@ -146,7 +184,7 @@ def resumed(net):
     """Let a network that was trained for some epochs go on as if it had not stopped.
 
     skorch keeps weights, optimizer and history; but what early stopping has seen is forgotten when a training
-    begins, and schedulers take a step.
+    begins, schedulers take a step, and what was best may have been loaded when it ended.
 
     Parameters
     ----------
@@ -159,6 +197,9 @@ def resumed(net):
             restores.append(_early_stopping_as_now(callback, net))
         elif isinstance(callback, LRScheduler) and callback.lr_scheduler_ is not None:
             restores.append(_schedule_as_now(callback, net))
+    for _, callback in net.callbacks_:
+        if isinstance(callback, LastState):
+            callback.restore(net)
     memory = "memory", _Memory(restores)
     net.callbacks_.append(memory)  # the last, whose training begins when that of all others has
     try:
@@ -180,7 +221,7 @@ class _Memory(Callback):
 
 def _early_stopping_as_now(callback, net):
     state = {name: getattr(callback, name) for name in ("misses_", "dynamic_threshold_", "best_epoch_")}
-    if callback.load_best:  # the training before ended with them, and they are not pickled
+    if callback.load_best:  # they were loaded when the training before ended, and are not pickled
         state["best_model_weights_"] = deepcopy(net.module_.state_dict())
     return lambda net: vars(callback).update(state)
 

@@ -126,6 +126,32 @@ def test_a_net_that_stopped_early_is_not_trained_further(n_jobs, load_best):
     assert len(fitted.best_estimator_.history) == 3  # the refit has the split, and stops by itself
 
 
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        [("early", EarlyStopping(patience=5, load_best=True))],
+        [("early", EarlyStopping(patience=5)), ("best", Checkpoint(load_best=True))],
+    ],
+    ids=["early", "checkpoint"],
+)
+def test_a_training_goes_on_from_its_end_and_not_from_its_best(callbacks, n_jobs):
+    split = ValidSplit(0.25, random_state=0)
+    net = make_net(callbacks=[*callbacks, KeepHistory()], train_split=split, max_epochs=27)
+    rows = [(np.arange(80), np.arange(80, 120))]
+
+    def curve(**settings):
+        settings = {"cv": rows, "n_iter": 1, "n_jobs": n_jobs, "scoring": "neg_log_loss"} | settings
+        results = search_over(net, {"lr": [4.0]}, refit=False, **settings).fit(X, y).cv_results_
+        histories = [[epoch["valid_loss"] for epoch in history] for history in results["split0_history"]]
+        return histories, list(results["mean_test_score"]), list(results["mean_best_epoch"])
+
+    steps = curve(resource="max_epochs", min_resources=3)
+    at_once = curve()
+    assert steps == at_once
+    assert all(len(history) > best for history, best in zip(steps[0], steps[2], strict=True))
+
+
 def test_the_number_of_epochs_found_can_train_on_all_rows():
     pipeline = make_pipeline(StandardScaler(), stopping_net(load_best=True))
     fitted = search_over(pipeline, {"neuralnetclassifier__lr": [0.02, 0.03]}, n_iter=2).fit(X, y)
