@@ -3,6 +3,7 @@
 import io
 import pickle
 import re
+import sys
 from contextlib import suppress
 from functools import partial
 from types import CodeType, FunctionType, MethodType
@@ -27,9 +28,37 @@ def describe(value):
 def fingerprint(value):
     """Return a hash of data, or the repr of what has none."""
     try:
-        return joblib.hash(value)
+        return joblib.hash(_content(value))
     except Exception:  # not everything can be pickled
         return describe(value)
+
+
+def _content(value):
+    """Replace data frames and sparse matrices by what is in them.
+
+    They keep, and pickle, what they were asked before: by a fit of the search, or in a cell of a notebook.
+    """
+    if type(value) in (list, tuple):
+        return type(value)(map(_content, value))
+    if type(value) is dict:
+        return {name: _content(part) for name, part in value.items()}
+    if hasattr(value, "tocsr"):
+        canonical = value.tocsr(copy=True)
+        canonical.sum_duplicates()
+        return value.format, value.shape, canonical.indptr, canonical.indices, canonical.data
+    if (hash_rows := _hash_of_pandas(value)) is not None:
+        with suppress(TypeError):  # of objects that have no hash
+            names, dtypes = (value.columns, value.dtypes) if value.ndim > 1 else ([value.name], [value.dtype])
+            categories = [list(getattr(dtype, "categories", ())) for dtype in dtypes]
+            return list(names), list(map(str, dtypes)), categories, hash_rows(value, index=True).to_numpy()
+    return value
+
+
+def _hash_of_pandas(value):
+    """Return pandas' function that hashes rows, if this is its data frame or series."""
+    if not hasattr(value, "iloc") or type(value).__module__.partition(".")[0] != "pandas":
+        return None
+    return sys.modules["pandas"].util.hash_pandas_object
 
 
 def describe_in_full(value):

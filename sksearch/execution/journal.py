@@ -91,6 +91,11 @@ class Journal:
             self._lock()
             _OPEN.add(self)
             self.details = self._read(identity, details)
+        except OSError as error:
+            self.close()
+            raise type(error)(
+                error.errno, f"journal={str(path)!r} can not be begun: {error.strerror}"
+            ) from None
         except BaseException:
             self.close()
             raise

@@ -5,19 +5,28 @@ import gc
 import multiprocessing
 import os
 import platform
+import stat
 import tempfile
 import threading
 import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache
 from pathlib import Path
 from traceback import format_exception
 
+from joblib import effective_n_jobs
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
 from sksearch._compat import ProcessPoolExecutor, cloudpickle
 from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors
 from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing forks either
+    fcntl = None
 
 # Between two looks at whether the search is still there.
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -27,8 +36,10 @@ class Workers:
     """A pool that runs fits as they are drawn from an iterator, and outlives its processes.
 
     When a worker dies (killed for its memory, a crash in C code, ``os._exit``), nobody knows which of the
-    fits that were running did it. Each of them is run again, alone: the one that kills its worker again is
-    given up, with the rest of its trial, and the others go on. Nothing of that trial is run afterwards.
+    fits that were running did it. Each of them is run again, in a process of its own, as many at a time as
+    before; where that dies, once more, alone, for then it is not the memory that others took: the one that
+    kills its worker again is given up, with the rest of its trial, and the others go on. Nothing of that
+    trial is run afterwards.
 
     Parameters
     ----------
@@ -123,6 +134,8 @@ class Workers:
                     running.clear()
                 with contextlib.suppress(*lost_worker_errors()):
                     self._pool.__exit__(None, None, None)
+            if len(suspects) > 1 and has_own_workers():
+                suspects = yield from self._run_side_by_side(suspects)
             for fit in suspects:
                 yield self._give_up(fit) if fit.number in self._dead else self._run_alone(fit)
             self._pool = self._start()
@@ -142,6 +155,44 @@ class Workers:
     def _task(self, fit, report=os.devnull):
         return delayed(_limited)(self._fit_timeout, _this_process(), report, fit, **fit.shared)
 
+    def _run_side_by_side(self, fits):
+        """Yield the outcomes of fits, each in a process of its own, and return those whose process died.
+
+        Processes of joblib are the same for all threads: a search in another one may have fits that end them.
+        """
+        waiting, running, idle, lost = deque(fits), {}, [], []
+        n_at_once = effective_n_jobs(self._options["n_jobs"])
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                while waiting or running:
+                    while waiting and len(running) < n_at_once:
+                        fit = waiting.popleft()
+                        report = Path(folder, f"{fit.number}-{fit.fold}")
+                        report.touch()
+                        process = idle.pop() if idle else ProcessPoolExecutor(1)
+                        running[self._submit(process, fit, report)] = process, fit, report
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        process, fit, report = running.pop(future)
+                        try:
+                            yield future.result()
+                        except lost_worker_errors():
+                            process.shutdown(kill_workers=True)
+                            if self._is_late(report.read_text()):
+                                yield self._bury(fit, late=True)
+                            else:
+                                lost.append(fit)
+                        else:
+                            idle.append(process)
+            finally:
+                for process in [*idle, *(process for process, *_ in running.values())]:
+                    process.shutdown(kill_workers=True)
+        return lost
+
+    def _submit(self, process, fit, report):
+        limits = self._fit_timeout, _this_process(), str(report)
+        return process.submit(_configured, get_config(), *limits, fit, **fit.shared)
+
     def _run_alone(self, fit):
         start, on_cluster = time.perf_counter(), not has_own_workers()
         why = "a crash, or the system ended it for its memory."
@@ -154,15 +205,22 @@ class Workers:
                     options = {"n_jobs": 2, "pre_dispatch": 1, "batch_size": 1}
                     alone = Parallel(**options, backend=backend_for(self._shared))
                     return alone([self._task(fit, str(report))])[0]
-                return self._run_apart(fit, str(report))
+                return self._run_apart(fit, report)
             except lost_worker_errors() as error:
                 if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
                     why = f"it could not read what it was sent, {lines[-1]}"
             words = report.read_text()
         seconds = time.perf_counter() - start
-        late = self._fit_timeout is not None and words != BEGUN
-        if not words:  # a worker on another machine can not write here, and the time has to do
-            late = late and on_cluster and seconds >= self._fit_timeout
+        late = self._is_late(words)
+        if not words and on_cluster:  # a worker on another machine can not write here, and the time has to do
+            late = self._fit_timeout is not None and seconds >= self._fit_timeout
+        return self._bury(fit, late, why, seconds)
+
+    def _is_late(self, words):
+        """Whether a watchdog has reported, in more words than those of the fit's beginning."""
+        return self._fit_timeout is not None and words not in ("", BEGUN)
+
+    def _bury(self, fit, late, why="", seconds=0.0):
         reason = (
             f"The worker process was ended: the fit took longer than fit_timeout={self._fit_timeout} seconds."
             if late
@@ -174,14 +232,9 @@ class Workers:
         return self._give_up(fit, seconds)
 
     def _run_apart(self, fit, report):
-        """Run a fit in a process of its own.
-
-        Those of joblib are the same for all threads: a search in another one may have fits that end them.
-        """
         apart = ProcessPoolExecutor(1)
         try:
-            limits = self._fit_timeout, _this_process(), report
-            return apart.submit(_configured, get_config(), *limits, fit, **fit.shared).result()
+            return self._submit(apart, fit, report).result()
         finally:
             apart.shutdown(kill_workers=True)
 
@@ -211,8 +264,35 @@ def _settle_in(parent):
     """Prepare a worker process for its fits, once."""
     # Without psutil, loky collects garbage every second, and looks through all of scikit-learn each time.
     gc.freeze()
+    _let_go_in_forks()
     if parent is not None:
         threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
+
+
+def _let_go_in_forks():
+    """Have processes that fits fork let go of the pipes by which the search knows this one.
+
+    A pipe is closed when the last process that can write to it is gone: a worker that ends, and leaves a
+    process behind, would be taken for alive as long as that one is.
+    """
+    if not hasattr(os, "register_at_fork"):
+        return
+    numbers, pipes = [], []
+    with contextlib.suppress(OSError):
+        numbers = [number for number in map(int, os.listdir("/dev/fd")) if number > 2]  # but standard ones
+    for number in numbers:
+        with contextlib.suppress(OSError):  # the folder that was listed is closed again
+            access = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
+            if access == os.O_WRONLY and stat.S_ISFIFO(os.fstat(number).st_mode):
+                pipes.append(number)
+
+    def let_go():
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in pipes:  # the numbers stay taken, for objects that have them would close others
+            os.dup2(nowhere, number, inheritable=False)
+        os.close(nowhere)
+
+    os.register_at_fork(after_in_child=let_go)
 
 
 def _leave_with(parent):
@@ -240,6 +320,8 @@ def _limited(seconds, search_process, report, fit, **shared):
             number, fold, result, spent = fit.run() if seconds is None else run_interrupted(fit, seconds)
         except KeyboardInterrupt:
             raise
+        except lost_worker_errors() as error:  # of a pool that is the fit's own
+            raise RuntimeError("".join(format_exception(error))) from error
         except BaseException as error:
             # In the process of the search it may be meant for that one: what a handler of signals raises.
             if not elsewhere:

@@ -522,6 +522,38 @@ def test_a_disk_that_is_really_full(small_disk):
     assert len(roomy.read_text().splitlines()) == 61 > n_lines
 
 
+def test_a_disk_that_is_full_from_the_start_is_said_before_any_fit(small_disk):
+    (small_disk / "other").write_bytes(b"0" * 2**15)
+    Counting.fits.clear()
+    with pytest.raises(OSError, match=r"journal=.*journal\.jsonl' can not be begun: No space left on device"):
+        search(small_disk / "journal.jsonl", Counting(), {"value": (0.0, 0.5)}).fit(X, y)
+    assert Counting.fits == []
+
+
+def dated(pd):
+    columns = {"a": X[:, 0], "b": pd.array([1, None] * 75, dtype="Int64"), "c": X[:, 2]}
+    return pd.DataFrame(columns | {"date": pd.date_range("2020", periods=150)})
+
+
+def sparse_rows(pd):
+    from scipy.sparse import csr_matrix
+
+    return csr_matrix(np.where(X > 2.0, X, 0.0))
+
+
+@pytest.mark.parametrize("make", [dated, sparse_rows])
+def test_data_that_remember_what_they_were_asked_are_the_same(tmp_path, make):
+    pd = pytest.importorskip("pandas")
+    data = make(pd)
+    columns = FunctionTransformer(lambda X: X if make is sparse_rows else X[["a", "c"]])
+    pipeline = make_pipeline(columns, SVC())
+    first = search(tmp_path / "journal.jsonl", pipeline, {"svc__C": (0.1, 10.0)}, n_iter=3).fit(data, y)
+    if make is dated:
+        data["date"].dt.year, data["b"].values, data.groupby("b").sum(numeric_only=True)
+    again = search(tmp_path / "journal.jsonl", pipeline, {"svc__C": (0.1, 10.0)}, n_iter=3).fit(data, y)
+    np.testing.assert_array_equal(first.cv_results_["mean_fit_time"], again.cv_results_["mean_fit_time"])
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no such device")
 def test_a_device_is_refused():
     with pytest.raises(ValueError, match="not a regular file"):

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -375,6 +376,14 @@ class Leaving(Faulty):
                 time.sleep(1.0)
         if self.fault == "fork" and os.fork() == 0:
             return self
+        if self.fault == "leave a process":
+            if os.fork() == 0:
+                os.closerange(0, 3)  # whoever reads what the tests print does not wait
+                time.sleep(60)
+                os._exit(0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "broken pool":
+            raise BrokenProcessPool("as told")
         return super().fit(X, y)
 
 
@@ -413,6 +422,32 @@ def test_a_fork_that_returns_from_its_fit_does_not_search_on(tmp_path):
         os._exit(1)
     time.sleep(0.5)
     assert ends.read_text() == "one\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_worker_that_dies_and_leaves_a_process_behind_is_a_row():
+    start = time.monotonic()
+    with pytest.warns(FitFailedWarning, match="worker process of this candidate died"):
+        search = leaving_search(["none", "leave a process"], n_jobs=2).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed"]
+    assert time.monotonic() - start < 45
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_broken_pool_of_the_fit_is_an_error_as_others_are(n_jobs):
+    with pytest.raises(RuntimeError, match="BrokenProcessPool: as told"):
+        leaving_search(["broken pool"], error_score="raise", n_jobs=n_jobs).fit(X, y)
+
+
+def test_fits_that_a_lost_worker_took_with_it_are_run_again_side_by_side():
+    executor = Stream(fit_timeout=1.0)
+    search = faulty_search(["none", "exit", "c code", "raise"], executor, n_jobs=2, refit=False)
+    start = time.monotonic()
+    with pytest.warns(FitFailedWarning, match=r"longer than fit_timeout=1\.0 seconds"):
+        search.fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed", "timeout", "failed"]
+    # Each fit in C code has had its time once, at most, beside others, and none more alone.
+    assert time.monotonic() - start < 30
 
 
 def test_a_fit_that_swallows_errors_is_interrupted_nevertheless():
