@@ -20,8 +20,10 @@ from sksearch.hypergradients.registry import differentiable, find_model, front_o
 # tries the next: a shorter step may stay clear of a kink, a longer one of rounding errors.
 _STEPS = (1e-2, 1e-3, 1e-4)
 _FINE = 0.02
-# A derivative that is smaller than this part of the loss counts as that.
+# A derivative that is smaller than this part of the loss counts as that; and what differences have to say for
+# it not to be so small.
 _NEGLIGIBLE = 1e-4
+_SMALL = 1e-2
 
 # Most that two computations of a feature differ by, relative to the largest of its values.
 _SAME_FEATURE = 1e-3
@@ -174,7 +176,7 @@ class Hypergradient:
         norm = np.sqrt(sum(np.sum(np.square(slope)) for slope in slopes.values()))
         if norm == 0:
             return 0.0
-        errors = []
+        errors, differences = [], []
         for step in _STEPS:
             losses = []
             for signed in (step, -step):
@@ -185,9 +187,16 @@ class Hypergradient:
                 factors = np.exp(moves[self._scaler]) if self._scaler in moves else None
                 losses.append(self._refit(last, params, factors, *fold))
             slope = (losses[0] - losses[1]) / (2 * step)
+            differences.append(slope)
             errors.append(abs(slope - norm) / max(norm, abs(slope), _NEGLIGIBLE * abs(loss)))
             if errors[-1] < _FINE:
                 break
+        # Where a derivative is all but 0, small differences are the noise of fits, and so are large ones that
+        # grow as steps get smaller; about a wrong one all say the same.
+        if norm < _NEGLIGIBLE * abs(loss):
+            largest = np.abs(differences[:2]).max()
+            if abs(differences[0]) < _SMALL * abs(loss) or np.ptp(differences[:2]) > 0.5 * largest:
+                return 0.0
         return float(min(errors))
 
     def _inner(self, name):

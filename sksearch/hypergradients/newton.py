@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from sksearch.hypergradients.errors import NotDifferentiable
 from sksearch.hypergradients.hessian import Hessian, Preconditioner
 
 # Products with the Hessian after which the next step computes a new preconditioner.
@@ -22,6 +23,8 @@ _MAX_STEPS = 50
 _MOST_PRODUCTS = 200
 # Expected decrease of J, relative to J, after which a step is the last.
 _CONVERGED = 1e-9
+# Largest entry of the subgradient there, relative to the l1 penalty, that is an optimum's.
+_FLAT = 1e-2
 
 
 class Design:
@@ -156,6 +159,12 @@ def polish(objective, W):
     -------
     optimum : Optimum
         The weights at which the gradient is 0, as far as floating point can tell.
+
+    Raises
+    ------
+    NotDifferentiable
+        If steps end elsewhere: where more weights are not 0 than there are samples, only the l1 penalty
+        slopes along what these do not determine, and a Newton step does not see it.
     """
     z = objective.design.dot(W)
     J = objective.value(W, z)
@@ -182,6 +191,10 @@ def polish(objective, W):
             break
         if n_products > _MANY_PRODUCTS:
             preconditioner = None
+    if (np.abs(objective.steepest(W, z)) > _FLAT * objective.l1)[
+        np.broadcast_to(objective.l1 > 0, W.shape)
+    ].any():
+        raise NotDifferentiable("The optimum was not reached: more weights than samples are not 0.")
     free = (W != 0) | (objective.l1 == 0)
     if preconditioner is None or not preconditioner.covers(free):
         preconditioner = Preconditioner(objective, z, free)

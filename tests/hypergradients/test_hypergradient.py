@@ -296,6 +296,20 @@ def test_the_check_finds_a_wrong_kernel_derivative(monkeypatch):
     assert hypergradient.disagreement(fold.fit(SVR(C=10.0)), *fold.args) > 0.3
 
 
+def test_noise_about_a_derivative_of_zero_is_no_disagreement():
+    # As many free support vectors as weights: the solution does not follow the scales of the features.
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(120, 5))
+    y = (X @ rng.normal(size=5) + 0.7 * rng.normal(size=120) > 0).astype(int)
+    pipeline = make_pipeline(FeatureScaler(), SVC(C=30.0, kernel="linear"))
+    fold = Fold(X, y)
+    hypergradient = Hypergradient(pipeline, ["featurescaler__scale"], "accuracy")
+    fitted = fold.fit(pipeline)
+    _, gradient = hypergradient(fitted, *fold.args)
+    assert np.abs(gradient["featurescaler__scale"]).max() < 1e-6
+    assert hypergradient.disagreement(fitted, *fold.args) < 0.05
+
+
 # -- what can not be differentiated -----------------------------------------------------------------
 
 

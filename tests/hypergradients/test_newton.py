@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sksearch.hypergradients import hessian
+from sksearch.hypergradients import NotDifferentiable, hessian
 from sksearch.hypergradients.hessian import Hessian, Preconditioner
 from sksearch.hypergradients.newton import Design, Objective, polish
 from sksearch.hypergradients.pointwise import Logistic, LogTweedie, Multinomial, Squared, SquaredHinge
@@ -123,3 +123,13 @@ def test_classes_that_can_be_separated():
     optimum = polish(objective, np.zeros((9, 1)))
     assert np.abs(optimum.W).max() > 10
     assert objective.value(optimum.W, optimum.z) < 1e-4
+
+
+def test_where_it_does_not_reach_the_optimum_is_said():
+    # More weights than samples: what they do not determine slopes by the l1 penalty alone.
+    objective = problem(Squared(), l1=1e-3, n_classes=1, n_samples=15, n_features=60)
+    start = np.random.default_rng(1).normal(size=(61, 1))
+    with pytest.raises(NotDifferentiable, match="more weights than samples"):
+        polish(objective, start)
+    enough = problem(Squared(), l1=1e-3, n_classes=1, n_samples=60, n_features=15)
+    assert largest_slope(enough, polish(enough, start[:16])) < 1e-6
