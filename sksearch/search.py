@@ -355,7 +355,17 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
     def _open_journal(self, cross_validation, space, seed):
         if self.journal is None:
             return nullcontext()
-        return Journal(self.journal, identity_of(cross_validation, space.branches), {"seed": int(seed)})
+        now = {"seed": int(seed), "searcher": type(self).__name__}
+        journal = Journal(self.journal, identity_of(cross_validation, space.branches), now)
+        then = now | journal.details  # journals of earlier versions do not say all
+        another = "searcher" if then["searcher"] != now["searcher"] else "random_state"
+        if another == "searcher" or (then != now and self.random_state is not None):
+            warnings.warn(
+                f"journal={str(self.journal)!r} was begun with another {another}. What it holds is taken as "
+                "it is, and counts as candidates of this search; choose another file to compare the two.",
+                stacklevel=4,
+            )
+        return journal
 
     def _make_study(self, optimizer, initial, resource, deadline, journal):
         space = optimizer.space

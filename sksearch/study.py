@@ -259,7 +259,8 @@ class Study:
 
     def _print(self, last):
         last = ", ".join(f"{value:.6g}" for value in last) if np.isfinite(last).all() else "failed"
-        print(f"[{self._n_ended}/{self.n_iter}] last {last}, best {self._shown_best()}", flush=True)
+        paused = f"{len(self._waiting)} paused, " if self._waiting else ""
+        print(f"[{self._n_ended}/{self.n_iter}] {paused}last {last}, best {self._shown_best()}", flush=True)
 
     def _shown_best(self):
         return f"{self._best:.6g}" if np.isfinite(self._best) else "none yet"

@@ -166,7 +166,8 @@ class Journal:
             raise ValueError(
                 f"journal={str(self.path)!r} belongs to another search, with a different "
                 f"{', '.join(names)} ({name}: {then} then, {now} now); "
-                "choose another file, or repeat the call that began it."
+                "choose another file, or repeat the call that began it"
+                f"{', with a random_state for a cv that shuffles' * (names == ['splits'])}."
             )
 
     def _remember(self, trial):

@@ -9,6 +9,7 @@ import stat
 import tempfile
 import threading
 import time
+import warnings
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache
@@ -19,7 +20,7 @@ from joblib import effective_n_jobs
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksearch._compat import ProcessPoolExecutor, cloudpickle
+from sksearch._compat import ProcessPoolExecutor, cloudpickle, get_active_backend
 from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors
 from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
 
@@ -62,8 +63,20 @@ class Workers:
         self._dead = {}
 
     def __enter__(self):
+        if self._fit_timeout is not None and self._are_threads():
+            warnings.warn(
+                f"fit_timeout={self._fit_timeout} has no effect: the fits run in threads, which can not be "
+                "interrupted. With joblib's backend loky and n_jobs=2 or more they are processes.",
+                stacklevel=6,
+            )
         self._pool = self._start()
         return self
+
+    def _are_threads(self):
+        backend, _ = get_active_backend()
+        if effective_n_jobs(self._options["n_jobs"]) == 1:
+            return threading.current_thread() is not threading.main_thread()
+        return type(backend).__name__ == "ThreadingBackend"
 
     def __exit__(self, *exception):
         self._pool.__exit__(*exception)

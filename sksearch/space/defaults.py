@@ -124,6 +124,23 @@ _HIST_BOOSTING = {
     "l2_regularization": [0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0],
     "max_features": (0.2, 1.0),
 }
+_LIGHTGBM = {
+    "learning_rate": (0.01, 1.0, _LOG),
+    "num_leaves": (3, 255, _LOG),
+    "min_child_samples": (1, 200, _LOG),
+    "n_estimators": (50, 500, _LOG),
+    "colsample_bytree": (0.3, 1.0),
+    "reg_lambda": [0.0, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0],
+}
+# XGBoost's None are its own defaults: 0.3, 6, 1, 1, 1 and 100.
+_XGBOOST = {
+    "learning_rate": (0.01, 1.0, _LOG),
+    "max_depth": (1, 12),
+    "subsample": (0.3, 1.0),
+    "colsample_bytree": (0.3, 1.0),
+    "reg_lambda": (1e-3, 100.0, _LOG),
+    "n_estimators": (50, 500, _LOG),
+}
 _ADABOOST = {"learning_rate": (0.01, 2.0, _LOG), "n_estimators": (50, 500, _LOG)}
 _BAGGING = {
     "max_samples": _when((0.2, 1.0), bootstrap=(True,)),
@@ -148,6 +165,8 @@ _COUNTS = {"alpha": (0.01, 100.0, _LOG), "fit_prior": [True, False]}
 _WORDS = {"ngram_range": [(1, 1), (1, 2), (1, 3)], "min_df": (1, 5), "max_df": (0.5, 1.0)}
 # The solvers of PCA that take a share of the variance; a number would depend on the data.
 _BY_SHARE = ("auto", "full", "covariance_eigh")
+
+_LIBRARIES = ("sklearn", "lightgbm", "xgboost")
 
 # Class name: {parameter: notation, or a rule from the current parameters to a notation or None}.
 # None in place of a space: the estimator tunes itself, or must stay as it is, with all it holds.
@@ -200,6 +219,8 @@ _SPACES = {
     "AdaBoostRegressor": _ADABOOST | {"loss": ["linear", "square", "exponential"]},
     **dict.fromkeys(("BaggingClassifier", "BaggingRegressor"), _BAGGING),
     "CalibratedClassifierCV": {"method": ["sigmoid", "isotonic"]},
+    **dict.fromkeys(("LGBMClassifier", "LGBMRegressor"), _LIGHTGBM),
+    **dict.fromkeys(("XGBClassifier", "XGBRegressor"), _XGBOOST),
     # Neighbours, networks, naive Bayes
     **dict.fromkeys(("KNeighborsClassifier", "KNeighborsRegressor"), _NEIGHBORS),
     **dict.fromkeys(("MLPClassifier", "MLPRegressor"), _MLP),
@@ -225,7 +246,7 @@ _SPACES = {
 def _own_spaces(estimator):
     """The alternatives for an estimator alone; None to leave it as it is, with all it holds."""
     for cls in type(estimator).__mro__:
-        if cls.__module__.startswith("sklearn.") and cls.__name__ in _SPACES:
+        if cls.__module__.partition(".")[0] in _LIBRARIES and cls.__name__ in _SPACES:
             entry = _SPACES[cls.__name__]
             return None if entry is None else [_suitable(entry, estimator.get_params(deep=False))]
         if cls.__module__ == "skorch.net":

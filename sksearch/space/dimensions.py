@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from itertools import pairwise
-from math import inf, log10
+from math import inf, isclose, log10
 from numbers import Integral as IntegralNumber
 from numbers import Real as RealNumber
 
@@ -226,10 +226,15 @@ class Real(Interval):
         return (*super().token, self._ends)
 
     def __contains__(self, value):
-        return is_number(value) and self.low <= value <= self.high
+        if not is_number(value):
+            return False
+        # The last of ``np.logspace(-3, 3)`` may be a little more than the bound that is meant.
+        return self.low <= value <= self.high or any(
+            isclose(value, b, rel_tol=1e-12) for b in (self.low, self.high)
+        )
 
     def own(self, value):
-        return float(value)
+        return float(min(max(value, self.low), self.high))
 
     def encode(self, value):
         low, high = self._scale(self.low), self._scale(self.high)
@@ -237,8 +242,13 @@ class Real(Interval):
 
     def decode(self, point):
         low, high = self._scale(float(self.low)), self._scale(float(self.high))
-        position = float(point[0])  # NumPy's own scalars are slow
-        value = self._unscale(low + min(max(position, self._ends[0]), self._ends[1]) * (high - low))
+        position = min(max(float(point[0]), self._ends[0]), self._ends[1])  # NumPy's own scalars are slow
+        if position in (
+            0.0,
+            1.0,
+        ):  # the bounds as they were written, which a logarithm is not exact enough for
+            return float(self.high if position else self.low)
+        value = self._unscale(low + position * (high - low))
         return float(min(max(value, self.low), self.high))
 
     def slope(self, point):

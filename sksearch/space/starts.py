@@ -53,12 +53,14 @@ def nearest_params(space, estimator):
         chosen = estimator
         with suppress(Exception):  # of values that it refuses, which is the misfortune of their candidates
             chosen = clone(estimator).set_params(**clone(fixed, safe=False))
-        current = _current(space, chosen)
+        current = {name: value for name, value in _current(space, chosen).items() if name in branch}
+        if len(current) > 1 and all(value is None for value in current.values()):
+            continue  # as XGBoost's, which stands for defaults that it does not show
         known = dict(fixed)
-        for name in branch.keys() & current.keys():
-            if current[name] in branch[name]:
-                known[name] = current[name]
-            elif (near := _nearest(name, branch[name], current[name])) is not None:
+        for name, value in current.items():
+            if value in branch[name]:
+                known[name] = value
+            elif (near := _nearest(name, branch[name], value)) is not None:
                 known[name] = near
         if len(known) > len(fixed):
             settings.append({name: known.get(name, dim.middle()) for name, dim in branch.items()})

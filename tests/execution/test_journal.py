@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sksearch import BayesSearchCV
+from sksearch import BayesSearchCV, GeneticSearchCV
 from sksearch.execution import Journal
 
 X, y = load_iris(return_X_y=True)
@@ -592,3 +592,17 @@ def test_logistic_regression_resumes_from_every_possible_place(tmp_path):
     for n in range(len(lines)):
         journal.write_bytes(b"".join(lines[:n]))
         same_results(whole, search(journal, LogisticRegression(max_iter=500), space, n_iter=8).fit(X, y))
+
+
+def test_a_journal_that_another_searcher_or_seed_began_is_said(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+    first = search(journal, n_iter=4).fit(X, y)
+    with pytest.warns(UserWarning, match="was begun with another random_state.*choose another file"):
+        search(journal, n_iter=4, random_state=1).fit(X, y)
+    genetic = GeneticSearchCV(SVC(), SPACE, n_iter=4, cv=3, journal=journal)
+    with pytest.warns(UserWarning, match="was begun with another searcher"):
+        genetic.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same_results(first, search(journal, n_iter=4).fit(X, y))
+        search(journal, n_iter=6, random_state=None).fit(X, y)

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+import warnings
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -622,3 +623,19 @@ def test_an_error_that_can_not_be_sent_is_said_in_words():
     search = BayesSearchCV(Raising(), {"fault": ["none"]}, cv=2, n_jobs=2, error_score="raise")
     with pytest.raises(RuntimeError, match=r"Unsendables: 1 and 2"):
         search.fit(X, y)
+
+
+@pytest.mark.parametrize("executor", [Rounds(fit_timeout=5.0), Stream(fit_timeout=5.0)], ids=repr)
+def test_a_time_limit_that_threads_can_not_keep_is_said(executor):
+    caught = []
+
+    def run():
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            leaving_search(["none"], executor=executor, refit=False).fit(X, y)
+        caught.extend(str(warning.message) for warning in found)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert any("fit_timeout=5.0 has no effect: the fits run in threads" in message for message in caught)

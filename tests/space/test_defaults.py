@@ -66,7 +66,7 @@ for machine in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM", "KernelRidge"):
 CASES = [
     pytest.param(CLASSES[name], settings, id=f"{name}-{'-'.join(map(str, settings.values()))}")
     for name, space in _SPACES.items()
-    if space and name != "CalibratedClassifierCV"
+    if space and name in CLASSES and name != "CalibratedClassifierCV"
     for settings in SETTINGS.get(name, [{}])
 ]
 # Defaults that are no number: "from the data", or "all".
@@ -334,11 +334,27 @@ def test_what_is_no_estimator_is_refused(thing):
 
 def test_table_names_exist():
     """A name misspelt in the table would never be found."""
-    elsewhere = {"BaseSearchCV"}
+    elsewhere = {"BaseSearchCV", *(name for names in BOOSTERS.values() for name in names)}
     assert set(_SPACES) <= set(CLASSES) | elsewhere
     for name, space in _SPACES.items():
-        if space and name != "QuadraticDiscriminantAnalysis":
+        if space and name not in {"QuadraticDiscriminantAnalysis", *elsewhere}:
             assert set(space) <= set(CLASSES[name]._get_param_names()), name
+
+
+BOOSTERS = {"lightgbm": ("LGBMClassifier", "LGBMRegressor"), "xgboost": ("XGBClassifier", "XGBRegressor")}
+
+
+@pytest.mark.parametrize(
+    ("library", "name"), [(lib, name) for lib, names in BOOSTERS.items() for name in names]
+)
+def test_boosters_of_other_libraries(library, name):
+    cls = getattr(pytest.importorskip(library), name)
+    space = default_space(cls())
+    assert 1 <= len(space) <= 6
+    assert set(space) <= set(cls().get_params())
+    y = LABELS if name.endswith("Classifier") else TARGETS
+    for setting in ends(space):
+        cls(verbosity=0 if library == "xgboost" else -1, n_jobs=1).set_params(**setting).fit(X, y)
 
 
 def test_imports_nothing_of_scikit_learn():

@@ -344,3 +344,13 @@ def test_equal_dimensions_are_equal():
     assert Continuous(stats.norm(0, 1)) != Continuous(stats.norm(0, 2))
     coins = [stats.rv_discrete(values=([1, 2], [p, 1 - p])) for p in (0.5, 0.1)]
     assert Discrete(coins[0]()) != Discrete(coins[1]())
+
+
+def test_bounds_are_exact_and_a_rounding_error_beyond_them_is_one_of_them():
+    dimension = Real(1e-4, 300.0, "log-uniform")
+    assert [dimension.decode([position]) for position in (0.0, 1.0)] == [1e-4, 300.0]
+    almost = [0.9999999999999999e-4, 300.00000000000006]
+    assert all(value in dimension for value in almost)
+    assert [dimension.own(value) for value in almost] == [1e-4, 300.0]
+    assert 300.0001 not in dimension
+    assert all(value in Real(0.1, 300.0, "log-uniform") for value in np.logspace(-1, np.log10(300), 7))

@@ -36,6 +36,7 @@ def test_the_estimators_own_setting_is_found_where_the_space_holds_it():
         (DecisionTreeClassifier(), {"max_depth": (1, 15)}, {"max_depth": 15}),
         (DecisionTreeClassifier(), {"max_depth": stats.randint(2, 9)}, {"max_depth": 8}),
         (DecisionTreeClassifier(), {"max_depth": [2, 4, 8]}, {"max_depth": 8}),
+        (DecisionTreeClassifier(), {"max_depth": (1, 15), "max_leaf_nodes": (2, 9)}, None),
         (SVC(max_iter=-1), {"max_iter": (10, 1000)}, {"max_iter": 1000}),
         (DecisionTreeClassifier(), {"min_samples_leaf": (0.1, 0.4)}, {"min_samples_leaf": 0.1}),
         (DecisionTreeClassifier(min_samples_leaf=0.1), {"min_samples_leaf": (1, 9)}, None),
