@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 
+import numpy as np
 import torch
 from sklearn.base import clone
 from sklearn.metrics import check_scoring
@@ -65,14 +66,15 @@ def compare(untuned, searches, train, test, prefix="", plot=None):
         begin = time.perf_counter()
         search.fit(*train)
         seconds = time.perf_counter() - begin
-        n_epochs = search.n_splits_ * search.cv_results_["n_resources"].sum()
+        n_epochs = round(search.n_splits_ * np.nansum(search.cv_results_["mean_n_epochs"]))
         print(
             f"{name:16}{search.best_score_:>9.4f}{search.score(*test):>10.4f}{seconds:>9.1f}{n_epochs:>20}",
             flush=True,
         )
         histories[name] = curves(search.best_estimator_, prefix, *train)
     for name, search in searches.items():
-        print(f"\n{name}, {sum(search.cv_results_['status'] == 'stopped')} candidates dropped early:")
+        n_dropped = sum(search.cv_results_["status"] == "stopped")
+        print(f"\n{name}, candidate {search.best_index_}, {n_dropped} dropped early:")
         for parameter, value in search.best_params_.items():
             print(f"    {parameter} = {show(value)}")
     print()

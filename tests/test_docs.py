@@ -45,7 +45,8 @@ GIVEN_BY_PAGE = {"docs/objectives.md": {"pipeline": make_pipeline(StandardScaler
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_what_a_page_shows_runs(page, monkeypatch):
+def test_what_a_page_shows_runs(page, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # for the files that pages write
     fit = AdaptiveSearchCV.fit
 
     def fit_a_few(self, X, y=None, **params):

@@ -207,6 +207,10 @@ def plot_curves(histories, ax=None):
     ax.locator_params(axis="x", integer=True)
     if all((line.get_ydata() > 0).all() for line in ax.lines):
         ax.set_yscale("log")
+        low, high = ax.get_ylim()
+        if high < 10 * low:  # labels between powers of ten, which are not to be written as such
+            ax.yaxis.set_major_formatter("{x:g}")
+            ax.yaxis.set_minor_formatter("{x:g}")
     ax.legend(frameon=False, fontsize=8)
     if not several:
         ax.set_title(fill(diagnose(histories).sentence, 90), fontsize=8, loc="left")
