@@ -180,6 +180,9 @@ class Workers:
                 while waiting or running:
                     while waiting and len(running) < n_at_once:
                         fit = waiting.popleft()
+                        if fit.number in self._dead:
+                            yield self._give_up(fit)
+                            continue
                         report = Path(folder, f"{fit.number}-{fit.fold}")
                         report.touch()
                         process = idle.pop() if idle else ProcessPoolExecutor(1)
@@ -188,7 +191,7 @@ class Workers:
                     for future in done:
                         process, fit, report = running.pop(future)
                         try:
-                            yield future.result()
+                            outcome = future.result()
                         except lost_worker_errors():
                             process.shutdown(kill_workers=True)
                             if self._is_late(report.read_text()):
@@ -197,6 +200,7 @@ class Workers:
                                 lost.append(fit)
                         else:
                             idle.append(process)
+                            yield outcome
             finally:
                 for process in [*idle, *(process for process, *_ in running.values())]:
                     process.shutdown(kill_workers=True)

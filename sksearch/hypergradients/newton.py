@@ -191,9 +191,8 @@ def polish(objective, W):
             break
         if n_products > _MANY_PRODUCTS:
             preconditioner = None
-    if (np.abs(objective.steepest(W, z)) > _FLAT * objective.l1)[
-        np.broadcast_to(objective.l1 > 0, W.shape)
-    ].any():
+    slope = np.abs(objective.steepest(W, z))
+    if ((objective.l1 > 0) & (slope > _FLAT * objective.l1)).any():
         raise NotDifferentiable("The optimum was not reached: more weights than samples are not 0.")
     free = (W != 0) | (objective.l1 == 0)
     if preconditioner is None or not preconditioner.covers(free):

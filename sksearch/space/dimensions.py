@@ -229,9 +229,8 @@ class Real(Interval):
         if not is_number(value):
             return False
         # The last of ``np.logspace(-3, 3)`` may be a little more than the bound that is meant.
-        return self.low <= value <= self.high or any(
-            isclose(value, b, rel_tol=1e-12) for b in (self.low, self.high)
-        )
+        near = isclose(value, self.low, rel_tol=1e-12) or isclose(value, self.high, rel_tol=1e-12)
+        return near or self.low <= value <= self.high
 
     def own(self, value):
         return float(min(max(value, self.low), self.high))
@@ -243,10 +242,7 @@ class Real(Interval):
     def decode(self, point):
         low, high = self._scale(float(self.low)), self._scale(float(self.high))
         position = min(max(float(point[0]), self._ends[0]), self._ends[1])  # NumPy's own scalars are slow
-        if position in (
-            0.0,
-            1.0,
-        ):  # the bounds as they were written, which a logarithm is not exact enough for
+        if position in (0.0, 1.0):  # as the bounds are written: logarithms are not exact enough
             return float(self.high if position else self.low)
         value = self._unscale(low + position * (high - low))
         return float(min(max(value, self.low), self.high))
