@@ -64,11 +64,8 @@ class Vector(Interval):
         fits = is_number(value) or values.shape == (self.n,)
         return fits and bool(((values >= self.low) & (values <= self.high)).all())
 
-    def own(self, value):
-        return tuple(np.broadcast_to(np.asarray(value, float), self.n).tolist())
-
     def identity(self, value):
-        return super().identity(self.own(value))
+        return super().identity(tuple(np.broadcast_to(np.asarray(value, float), self.n).tolist()))
 
     def nearest(self, value):
         try:

@@ -336,7 +336,7 @@ def test_a_loss_of_the_networks_own_and_weights_of_classes():
 def test_a_search_beats_equal_weights():
     X, y = task(480)
     fitted = search(make(LossWeights(TERMS), batch_size=32), n_iter=4).fit(X, y)
-    assert fitted.cv_results_["params"][0] == {NAME: (0.0, 0.0)}
+    assert fitted.cv_results_["params"][0] == {NAME: 0.0}
     assert fitted.best_score_ > fitted.cv_results_["mean_test_score"][0]
     helpful, harmful = fitted.best_params_[NAME]
     assert harmful + 0.5 < helpful

@@ -93,6 +93,5 @@ def test_arms_are_the_combinations_of_what_is_not_continuous():
 
 def test_one_number_is_the_vector_that_has_it_everywhere():
     space = Space({"v": Vector(2, -1, 1)})
-    assert space.own({"v": 0}) == {"v": (0.0, 0.0)}
     assert space.key_of({"v": 0}) == space.key_of({"v": (0.0, 0.0)}) == space.key(space.encode({"v": 0}))
     assert space.key_of({"v": 0}) != space.key_of({"v": (0.0, 0.5)})
