@@ -91,9 +91,9 @@ class BayesSearchCV(AdaptiveSearchCV):
         ``1 / factor`` of the candidates.
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
-        candidate 0 where the space holds them; next comes what is nearest to them in each dict of a list of
-        dicts. Of an earlier search's ``cv_results_``, the best settings are tried, up to half of `n_iter`;
-        those outside of this space are skipped.
+        candidate 0 where the space holds them; where it does not, what is nearest to them comes next. Of an
+        earlier search's ``cv_results_``, the best settings are tried, up to half of `n_iter`; those outside
+        of this space are skipped.
     objectives : list of str, default=None
         At least two metrics to optimise together, for `pareto_front_`: scorers of scikit-learn, which are
         then the scoring, or names in `scoring` where that is given; and "-mean_fit_time" or

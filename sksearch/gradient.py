@@ -93,9 +93,9 @@ class GradientSearchCV(AdaptiveSearchCV):
         Without a `resource` it does nothing.
     initial_params : list of dict, or dict of str to ndarray, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
-        candidate 0 where the space holds them; next comes what is nearest to them in each dict of a list of
-        dicts. The best of these is where the descent starts. Of an earlier search's ``cv_results_``, the best
-        settings are tried, up to half of `n_iter`; those outside of this space are skipped.
+        candidate 0 where the space holds them; where it does not, what is nearest to them comes next. The
+        best of these is where the descent starts. Of an earlier search's ``cv_results_``, the best settings
+        are tried, up to half of `n_iter`; those outside of this space are skipped.
     objectives : None, default=None
         Not with this searcher, which descends one loss.
     journal : str or path-like, default=None

@@ -335,7 +335,8 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                 f"n_iter={self.n_iter} leaves the last of them untried; raise n_iter.",
                 stacklevel=4,
             )
-        return initial + nearest_params(space, self.estimator)[: max(1, self.n_iter // 4)]
+        near = nearest_params(space, self.estimator) if own is None else None
+        return initial if near is None else [*initial, near]
 
     def _freeze_splits(self, X, y, split_params):
         self._checked_cv_orig = check_cv(self.cv, y, classifier=is_classifier(self.estimator))

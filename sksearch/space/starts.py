@@ -31,11 +31,11 @@ def own_params(space, estimator):
 
 
 def nearest_params(space, estimator):
-    """List the settings of a space that are nearest to the estimator's own, one of each branch.
+    """Return the setting of a space that is nearest to the estimator's own.
 
-    They are good ones to begin with: who wrote an estimator chose defaults that are not far off. What a
-    branch fixes comes first, so that an alternative model begins with its own parameters. A number that is
-    out of bounds is moved to the nearest bound, and what has no nearest value to the middle.
+    It is a good one to begin with: who wrote an estimator chose defaults that are not far off. A number that
+    is out of bounds is moved to the nearest bound, and what has no nearest value to the middle. Of several
+    branches it is in the first that fixes nothing but what the estimator has.
 
     Parameters
     ----------
@@ -44,12 +44,15 @@ def nearest_params(space, estimator):
 
     Returns
     -------
-    settings : list of dict
-        None of a branch in which no parameter has a value that is near.
+    params : dict or None
+        None where no parameter has a value that is near.
     """
-    settings = []
+    own = _current(space, estimator)
     for branch in space.branches:
         fixed = {name: dimension.values()[0] for name, dimension in branch.items() if dimension.size == 1}
+        is_own = all(name in own and own[name] in branch[name] for name in fixed)
+        if not is_own and len(space.branches) > 1:
+            continue
         chosen = estimator
         with suppress(Exception):  # of values that it refuses, which is the misfortune of their candidates
             chosen = clone(estimator).set_params(**clone(fixed, safe=False))
@@ -63,8 +66,8 @@ def nearest_params(space, estimator):
             elif (near := _nearest(name, branch[name], value)) is not None:
                 known[name] = near
         if len(known) > len(fixed):
-            settings.append({name: known.get(name, dim.middle()) for name, dim in branch.items()})
-    return settings
+            return {name: known.get(name, dimension.middle()) for name, dimension in branch.items()}
+    return None
 
 
 def _nearest(name, dimension, value):

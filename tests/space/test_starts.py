@@ -49,9 +49,9 @@ def test_the_estimators_own_setting_is_found_where_the_space_holds_it():
 )
 def test_what_is_out_of_the_space_moves_to_the_nearest_that_is_not(estimator, notation, expected):
     space = Space(notation)
-    settings = nearest_params(space, estimator)
-    assert len(settings) == (expected is not None)
-    for setting in settings:
+    setting = nearest_params(space, estimator)
+    assert (setting is None) == (expected is None)
+    if expected is not None:
         assert setting in space
         own = space.own(setting)
         assert own.keys() == expected.keys()
@@ -59,33 +59,31 @@ def test_what_is_out_of_the_space_moves_to_the_nearest_that_is_not(estimator, no
             assert own[name] == value if isinstance(value, str | None) else own[name] == pytest.approx(value)
 
 
-def test_every_alternative_begins_with_its_own_parameters():
+def test_a_model_that_is_fixed_begins_with_its_own_parameters():
+    space = Space({"clf": [RandomForestClassifier(min_samples_leaf=30)], "clf__min_samples_leaf": (1, 9)})
+    assert nearest_params(space, PIPELINE)["clf__min_samples_leaf"] == 9
+
+
+def test_of_several_branches_it_is_the_one_that_fixes_what_the_estimator_has():
     branches = [
-        {"clf": [RandomForestClassifier(min_samples_leaf=3)], "clf__min_samples_leaf": (1, 9)},
-        {"clf": [SVC(C=5.0)], "clf__C": (0.1, 10.0)},
+        {"clf": [RandomForestClassifier()], "clf__min_samples_leaf": (1, 9)},
+        {"clf__nonsense": [1], "clf__C": (4.0, 5.0)},
+        {"clf": [SVC(C=2.0)], "clf__C": (3.0, 10.0)},
         {"clf__C": (0.1, 1.0)},
-        {"scale": ["passthrough"]},
-        {"clf": [LogisticRegression()], "clf__tol": ["a", "b"]},
     ]
-    found = nearest_params(Space(branches), PIPELINE)
-    assert [{**params, "clf": None} for params in found] == [
-        {"clf": None, "clf__min_samples_leaf": 3},
-        {"clf": None, "clf__C": 5.0},
-        {"clf": None, "clf__C": 1.0},
-    ]
+    assert nearest_params(Space(branches), PIPELINE)["clf__C"] == 3.0
+    assert nearest_params(Space(branches[:2]), PIPELINE) is None
 
 
-def test_a_value_that_is_refused_is_no_start():
-    space = Space(
-        [{"clf__kernel": ["rbf"], "clf__C": (3.0, 5.0)}, {"clf__nonsense": [1], "clf__C": (4.0, 5.0)}]
-    )
-    assert [params["clf__C"] for params in nearest_params(space, PIPELINE)] == [3.0, 4.0]
-
-
-def test_a_search_begins_with_its_own_then_the_given_then_the_nearest():
+def test_a_search_begins_with_its_own_or_the_given_and_then_the_nearest():
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = np.arange(40) % 2
-    space = [{"kernel": ["linear"], "C": (5.0, 10.0)}, {"kernel": ["rbf"], "C": (0.1, 2.0)}]
-    search = BayesSearchCV(SVC(), space, n_iter=9, initial_params=[{"kernel": "linear", "C": 7.0}], cv=2)
-    params = search.fit(X, y).cv_results_["params"]
-    assert [(p["kernel"], p["C"]) for p in params[:3]] == [("rbf", 1.0), ("linear", 7.0), ("linear", 5.0)]
+
+    def first(low, **settings):
+        search = BayesSearchCV(SVC(), {"C": (low, 10.0)}, n_iter=3, cv=2, random_state=0, **settings)
+        return [params["C"] for params in search.fit(X, y).cv_results_["params"]][:2]
+
+    given = {"initial_params": [{"C": 7.0}]}
+    assert first(0.5, **given) == [1.0, 7.0]
+    assert first(5.0, **given) == [7.0, 5.0]
+    assert first(5.0)[0] == 5.0
