@@ -53,10 +53,11 @@ def nearest_params(space, estimator):
         is_own = all(name in own and own[name] in branch[name] for name in fixed)
         if not is_own and len(space.branches) > 1:
             continue
-        chosen = estimator
-        with suppress(Exception):  # of values that it refuses, which is the misfortune of their candidates
-            chosen = clone(estimator).set_params(**clone(fixed, safe=False))
-        current = {name: value for name, value in _current(space, chosen).items() if name in branch}
+        current = own
+        if not is_own:
+            with suppress(Exception):  # values that it refuses are the misfortune of their candidates
+                current = _current(space, clone(estimator).set_params(**clone(fixed, safe=False)))
+        current = {name: value for name, value in current.items() if name in branch}
         if len(current) > 1 and all(value is None for value in current.values()):
             continue  # as XGBoost's, which stands for defaults that it does not show
         known = dict(fixed)
