@@ -19,7 +19,7 @@ from sksearch.execution import Rounds
 from sksearch.search import AdaptiveSearchCV
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ["genetic", "gradient", "objectives"])]
+PAGES = ["README.md", *(f"docs/{name}.md" for name in ["coming_from", "genetic", "gradient", "objectives"])]
 PAGES += [f"docs/{name}.md" for name in ["resources", "running", "spaces", "winners"]]
 N_ITER = 4
 

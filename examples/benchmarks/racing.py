@@ -41,12 +41,11 @@ TASKS = [
 ]
 
 
-def search(searcher, name, seed, n_folds, n_iter, resource=None):
+def search(searcher, task, seed, n_iter, resource=None):
     """Return the scores of one search, (n_candidates, n_folds), and how alike the candidates are.
 
     Scores are NaN where nothing was run.
     """
-    task = make_task(name, seed, blind_start=True, n_folds=n_folds)
     space = {dimension.name: _sksearch_notation(dimension) for dimension in task.space}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -61,7 +60,7 @@ def search(searcher, name, seed, n_folds, n_iter, resource=None):
             resource=resource,
         ).fit(task.X, task.y)
     results, optimizer = found.cv_results_, found.optimizer_
-    scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(n_folds)])
+    scores = np.column_stack([results[f"split{fold}_test_score"] for fold in range(len(task.splits))])
     points = np.array([optimizer.space.encode(params) for params in results["params"]])
     return scores, optimizer.similarity(points, points)
 
@@ -145,13 +144,14 @@ def outcome(scores, known):
     return np.isfinite(known).mean(), lost, lost and short > max(0.1 * error, 1e-9 * abs(winner.mean()))
 
 
-def compare(name, seed, n_folds, n_iter):
-    full, full_alike = search(BayesSearchCV, name, seed, n_folds, n_iter)
-    raced, _ = search(BayesSearchCV, name, seed, n_folds, n_iter, "folds")
-    random, random_alike = search(QuasiRandomSearchCV, name, seed, n_folds, n_iter)
+def compare(name, seed, n_folds, n_iter, blind_start):
+    task = make_task(name, seed, blind_start=blind_start, n_folds=n_folds)
+    full, full_alike = search(BayesSearchCV, task, seed, n_iter)
+    raced, _ = search(BayesSearchCV, task, seed, n_iter, "folds")
+    random, random_alike = search(QuasiRandomSearchCV, task, seed, n_iter)
     share = np.isfinite(raced).sum() / full.size
     n_fewer, n_more = max(1, round(share * n_iter)), round(n_iter / share)
-    more, _ = search(BayesSearchCV, name, seed, n_folds, n_more, "folds")
+    more, _ = search(BayesSearchCV, task, seed, n_more, "folds")
     curves = {
         "full": best_so_far(full.mean(axis=1), n_iter),
         "raced": best_so_far(raced.mean(axis=1), n_iter),
@@ -160,7 +160,6 @@ def compare(name, seed, n_folds, n_iter):
         "random": best_so_far(random.mean(axis=1), n_iter),
     }
     if not why_unavailable("optuna-tpe"):
-        task = make_task(name, seed, blind_start=True, n_folds=n_folds)
         curves["optuna-tpe"] = best_so_far(run("optuna-tpe", task, n_iter, seed).scores, n_iter)
     regrets = normalised_regret(curves, random.mean(axis=1))
     shares = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
@@ -181,13 +180,22 @@ def main():
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--n-iter", type=int, default=50)
     parser.add_argument("--n-jobs", type=int, default=1)
+    parser.add_argument(
+        "--blind-start",
+        action="store_true",
+        help="put random values where the estimator has its defaults, near which searches begin",
+    )
     options = parser.parse_args()
     names = TASKS
     if options.tasks:
         names = [name for name in task_names() if any(fnmatch(name, p) for p in options.tasks)]
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     for n_folds in options.folds:
-        jobs = (delayed(compare)(name, s, n_folds, options.n_iter) for s in seeds for name in names)
+        jobs = (
+            delayed(compare)(name, s, n_folds, options.n_iter, options.blind_start)
+            for s in seeds
+            for name in names
+        )
         rows = Parallel(n_jobs=options.n_jobs)(jobs)
         regret = {key: np.array([row[1][key] for row in rows]) for key in rows[0][1]}
         print(f"{n_folds} folds, {options.n_iter} candidates, {len(names)} tasks x {options.seeds} seeds")
