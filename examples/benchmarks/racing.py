@@ -150,19 +150,26 @@ def compare(name, seed, n_folds, n_iter, blind_start):
     raced, _ = search(BayesSearchCV, task, seed, n_iter, "folds")
     random, random_alike = search(QuasiRandomSearchCV, task, seed, n_iter)
     share = np.isfinite(raced).sum() / full.size
-    n_fewer, n_more = max(1, round(share * n_iter)), round(n_iter / share)
+    n_fewer = max(1, round(share * n_iter))
+    n_half, n_more = round(0.5 * n_iter / share), round(n_iter / share)
+    half, _ = search(BayesSearchCV, task, seed, n_half, "folds")
     more, _ = search(BayesSearchCV, task, seed, n_more, "folds")
     curves = {
         "full": best_so_far(full.mean(axis=1), n_iter),
         "raced": best_so_far(raced.mean(axis=1), n_iter),
         "full, fits of raced": best_so_far(full.mean(axis=1)[:n_fewer], n_iter),
+        "raced, half of the fits": best_so_far(half.mean(axis=1), n_half),
         "raced, fits of full": best_so_far(more.mean(axis=1), n_more),
         "random": best_so_far(random.mean(axis=1), n_iter),
     }
     if not why_unavailable("optuna-tpe"):
         curves["optuna-tpe"] = best_so_far(run("optuna-tpe", task, n_iter, seed).scores, n_iter)
     regrets = normalised_regret(curves, random.mean(axis=1))
-    shares = {"raced": share, "raced, fits of full": np.isfinite(more).sum() / full.size}
+    shares = {
+        "raced": share,
+        "raced, half of the fits": np.isfinite(half).sum() / full.size,
+        "raced, fits of full": np.isfinite(more).sum() / full.size,
+    }
     replays = [
         outcome(scores, policy(scores, alike))
         for scores, alike in ((full, full_alike), (random, random_alike))
@@ -205,6 +212,7 @@ def main():
         pairs = [
             ("raced", "full"),
             ("raced", "full, fits of raced"),
+            ("raced, half of the fits", "full"),
             ("raced, fits of full", "full"),
             ("raced, fits of full", "optuna-tpe"),
         ]
