@@ -271,12 +271,6 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
                     raise
             study.end()
         callbacks.end_search()
-        if study.ran_out:
-            warnings.warn(
-                f"The search ended after {len(study.finished)} of n_iter={self.n_iter} candidates: no other "
-                "values can be drawn from the space.",
-                stacklevel=3,
-            )
 
         # -- conclude
         self.optimizer_ = study.optimizer
@@ -288,6 +282,19 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         self.cv_results_ = results
         self._set_front(results)
         self._select(results)
+        n_finished = len(study.finished)
+        if study.interrupted:
+            warnings.warn(
+                f"The search was interrupted after {n_finished} of {study.n_iter} candidates; the best of "
+                "them is kept.",
+                stacklevel=3,
+            )
+        elif study.ran_out:
+            warnings.warn(
+                f"The search ended after {n_finished} of n_iter={self.n_iter} candidates: no other values "
+                "can be drawn from the space.",
+                stacklevel=3,
+            )
         if self.refit:
             self._refit(cross_validation, X, routed.estimator.fit)
         callbacks.end()

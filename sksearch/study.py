@@ -48,6 +48,8 @@ class Study:
         The score that is optimised.
     ran_out : bool
         Whether the optimizer found nothing new before `n_iter` trials.
+    interrupted : bool
+        Whether the user ended the search.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Study:
         for params in map(self._space.own, initial):
             self._queue.setdefault(self._space.key_of(params), (params, self._space.encode(params)))
         self.metric = metric
-        self.ran_out = False
+        self.ran_out = self.interrupted = False
         self._choose_metric = choose_metric
         self._error_score = error_score
         self._first_scores = None
@@ -186,33 +188,41 @@ class Study:
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""
         if self._journal.recall(trial, self._resource):
-            for fold, result in trial.steps[-1].items():
-                trial.steps[-1][fold] = self._comparable(result)
             trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
 
+    def _make_comparable(self, trials):
+        """Give all results the names of the first one that has scores: scoring may be the user's own."""
+        if self._first_scores is None:
+            results = (result for trial in trials for step in trial.steps for result in step.values())
+            self._first_scores = next((r["test_scores"] for r in results if self._has_scores(r)), None)
+            trials = [*self.finished, *trials]
+        if self._first_scores is not None:
+            for trial in trials:
+                trial.revise(self._comparable)
+
+    def _has_scores(self, result):
+        scores = result["test_scores"]
+        # Where scoring raised an error, scikit-learn has a number, whatever it returns else.
+        is_known = isinstance(scores, dict) or not (np.isnan(scores) or scores == self._error_score)
+        return result["fit_error"] is None and is_known
+
     def _comparable(self, result):
-        """Make a failure of a result that has other scores than the first: scoring is the user's own."""
+        """Leave out scores that the first result does not have; without one that it has, a fit has failed."""
         if result["fit_error"] is not None:
             return result
-        if self._first_scores is None:
-            scores = result["test_scores"]
-            if not isinstance(scores, dict) and (np.isnan(scores) or scores == self._error_score):
-                return result  # what scikit-learn has where scoring raised an error, whatever it returns else
-            self._first_scores = scores
-            for trial in self._trials:
-                trial.revise(self._comparable)
-        expected, found = map(_names_of, (self._first_scores, result["test_scores"]))
-        if found == expected:
+        expected = _names_of(self._first_scores)
+        kinds = [kind for kind in ("test_scores", "train_scores") if kind in result]
+        unlike = [found for kind in kinds if (found := _names_of(result[kind])) != expected]
+        if not unlike:
             return result
-        reason = f"scoring returned {found or 'a number'}, and {expected or 'a number'} of other fits."
+        lacking = [found for found in unlike if not (expected and found and set(expected) <= set(found))]
+        if not lacking:
+            return result | {kind: {name: result[kind][name] for name in expected} for kind in kinds}
+        reason = f"scoring returned {lacking[0] or 'a number'}, and {expected or 'a number'} of other fits."
         if self._error_score == "raise":
             raise ValueError(reason)
         score = dict.fromkeys(expected, self._error_score) if expected else self._error_score
-        return (
-            result
-            | dict.fromkeys(result.keys() & {"test_scores", "train_scores"}, score)
-            | {"fit_error": reason}
-        )
+        return result | dict.fromkeys(kinds, score) | {"fit_error": reason}
 
     def receive(self, number, fold, result, seconds):
         """Take the result of one fit; return the trial if that ends its step, else None."""
@@ -225,7 +235,7 @@ class Study:
                 f"computed; it goes on without. The first error was:\n{error}",
                 stacklevel=7,
             )
-        if not trial.add(fold, self._comparable(result), seconds):
+        if not trial.add(fold, result, seconds):
             return None
         if self._journal is not None:
             self._journal.record(trial)
@@ -234,6 +244,7 @@ class Study:
     def report(self, trials):
         """Learn from trials whose step is finished."""
         self._foreseen = None
+        self._make_comparable(trials)
         ended, values = [], []
         for trial in trials:
             value = self._value_of(trial)
@@ -293,17 +304,10 @@ class Study:
 
     def interrupt(self):
         """Keep what was finished when the user interrupts; return whether that is anything."""
-        self.ran_out = False
+        self.ran_out, self.interrupted = False, True
         reported = {trial.number for trial in self.finished}
         self.report([trial for trial in self._trials if trial.steps and trial.number not in reported])
-        if not any(trial.complete for trial in self.finished):
-            return False
-        warnings.warn(
-            f"The search was interrupted after {len(self.finished)} of {self.n_iter} candidates; "
-            "the best of them is kept.",
-            stacklevel=4,
-        )
-        return True
+        return any(trial.complete for trial in self.finished)
 
     def _value_of(self, trial):
         first = next(iter(trial.folds.values()))
@@ -320,4 +324,4 @@ class Study:
 
 
 def _names_of(scores):
-    return sorted(scores) if isinstance(scores, dict) else None
+    return list(scores) if isinstance(scores, dict) else None

@@ -303,6 +303,14 @@ def test_ctrl_c_keeps_what_was_finished():
     assert len(search.optimizer_.values) == 3
 
 
+@pytest.mark.filterwarnings("error")
+def test_ctrl_c_keeps_what_was_finished_where_warnings_are_errors():
+    search = search_over(Fickle(interrupts_above=0.5), {"value": [0.1, 0.2, 0.9, 0.4]})
+    with pytest.raises(UserWarning, match="interrupted after 2 of 4 candidates"):
+        search.fit(X, y)
+    assert search.best_params_ == {"value": 0.2}
+
+
 def test_ctrl_c_before_anything_is_finished_interrupts():
     with pytest.raises(KeyboardInterrupt):
         search_over(Fickle(interrupts_above=-1), {"value": [0.1, 0.2]}).fit(X, y)
@@ -777,7 +785,7 @@ def test_what_is_no_score_is_a_failed_row(score, resource, tmp_path):
     assert search.best_params_ == {"C": 2.0}
 
 
-@pytest.mark.parametrize("scores", [{"b": 9.0}, {}, 9.0, {"a": 9.0, "b": 1.0, "c": 1.0}], ids=repr)
+@pytest.mark.parametrize("scores", [{"b": 9.0}, {}, 9.0, {"a": 9.0, "c": 1.0}], ids=repr)
 @pytest.mark.parametrize("resource", [None, "folds"])
 def test_scores_without_a_name_that_others_have_are_a_failed_row(scores, resource, tmp_path):
     def scoring(estimator, X, y):
@@ -792,6 +800,38 @@ def test_scores_without_a_name_that_others_have_are_a_failed_row(scores, resourc
         assert search.best_params_ == {"C": 2.0}
     with pytest.raises(ValueError, match="scoring returned"):
         search.set_params(journal=None, error_score="raise").fit(X, y)
+
+
+def test_scores_that_the_first_fit_does_not_have_are_left_out_as_grid_search_does(tmp_path):
+    def scoring(estimator, X, y):
+        return {"a": estimator.C} | ({"more": 1.0} if estimator.C == 2.0 else {})
+
+    space = {"C": [1.0, 2.0]}
+    settings = {"scoring": scoring, "refit": "a", "cv": 2, "return_train_score": True}
+    grid = GridSearchCV(SVC(), space, **settings).fit(X, y)
+    for _ in range(2):
+        search = BayesSearchCV(SVC(), space, journal=tmp_path / "journal", **settings).fit(X, y)
+        assert {key for key in search.cv_results_ if "score" in key and "time" not in key} == {
+            key for key in grid.cv_results_ if "score" in key and "time" not in key
+        }
+        assert search.cv_results_["mean_test_a"].tolist() == [1.0, 2.0]
+        assert search.cv_results_["mean_train_a"].tolist() == [1.0, 2.0]
+
+
+class _FirstSleeps(SVC):
+    def fit(self, X, y):
+        time.sleep(0.5 if self.C == 1.0 else 0.0)
+        return super().fit(X, y)
+
+
+def test_which_scores_are_expected_does_not_depend_on_who_comes_first():
+    def scoring(estimator, X, y):
+        return {"a": estimator.C} | ({"b": 1.0} if estimator.C != 2.0 else {})
+
+    search = BayesSearchCV(_FirstSleeps(), {"C": [1.0, 2.0, 3.0]}, scoring=scoring, refit="a", cv=2, n_jobs=2)
+    with pytest.warns(FitFailedWarning, match="scoring returned"):
+        search.fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "failed", "ok"]
 
 
 @pytest.mark.parametrize("fails", [1.0, 3.0])

@@ -10,6 +10,7 @@ from types import CodeType, FunctionType, MethodType
 
 import joblib
 import numpy as np
+from scipy.stats.distributions import rv_frozen
 
 from sksearch.space.dimensions import Categorical
 from sksearch.space.distributions import Continuous, Discrete
@@ -121,9 +122,15 @@ def _parts(value):
     if hasattr(value, "get_params"):
         beside = _fitted_state(value) if is_frozen(value) else kept_beside_params(value)
         return [value.get_params(deep=False), beside]
+    if isinstance(value, np.random.RandomState):
+        return [value.get_state(legacy=False)]
+    if isinstance(value, np.random.Generator):
+        return [value.bit_generator.state]
+    if isinstance(value, rv_frozen):
+        return [value.dist.name, value.args, value.kwds]
     # A scorer has a function inside; others, such as networks, are random where their repr is not.
-    if callable(value) and (type(value).__repr__ is object.__repr__ or hasattr(value, "_score_func")):
-        return [getattr(value, "__dict__", {})]
+    if type(value).__repr__ is object.__repr__ or hasattr(value, "_score_func"):
+        return [value.__getstate__()]
     return None
 
 

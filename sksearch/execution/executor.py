@@ -33,9 +33,11 @@ class Executor(ABC):
     def _run(self, study, cross_validation, workers_options, enough, n_learnt):
         """Run trials; see `_Course` for the last two, which are what executors differ in."""
         with interrupts_may_wait() as undisturbed, Workers(**workers_options) as workers:
-            cross_validation.prepare(workers)
             course = _Course(study, cross_validation, enough, n_learnt, undisturbed)
             try:
+                if not course.begins():  # the journal has all of it
+                    return
+                cross_validation.prepare(workers)
                 while course.goes_on():
                     for outcome in workers.run(course.fits()):
                         course.receive(outcome)
@@ -71,23 +73,32 @@ class _Course:
         self._n_learnt = n_learnt
         self._undisturbed = undisturbed
         self._lock = threading.Lock()
+        self._first = None  # the first trial that is to be run, until it is
         self._ahead = []  # drawn, and not learnt from
         self._in_vain = False  # a proposal was asked for, and nothing has been learnt since
         self._over = False
         self._error = None
-        self._n_drawn, self._n_drawn_before = 0, -1
+        self._n_run, self._n_run_before = 0, -1
+
+    def begins(self):
+        """Draw trials until one is to be run; return whether there is one."""
+        while (trial := self._draw()) is not None and not trial.running:
+            pass
+        self._first = trial
+        return trial is not None
 
     def goes_on(self):
-        """Whether any trial was drawn since this was asked last."""
+        """Whether any trial was run, or recalled, since this was asked last."""
         if self._error is not None:
             raise self._error
-        n_before, self._n_drawn_before = self._n_drawn_before, self._n_drawn
-        return self._n_drawn > n_before
+        n_before, self._n_run_before = self._n_run_before, self._n_run
+        return self._n_run > n_before
 
     def fits(self):
         """Iterate over the fits of trials, which are drawn one by one as their turn comes."""
         try:
-            while (trial := self._draw()) is not None:
+            for trial in self._trials():
+                self._n_run += 1
                 yield from self._cross_validation.fits(trial, self._study.n_iter)
         except Exception as error:  # would be lost in joblib's thread, and the search would hang
             self._error = error
@@ -104,12 +115,17 @@ class _Course:
         with self._lock:
             self._over = True
 
+    def _trials(self):
+        first, self._first = self._first, None
+        if first is not None:
+            yield first
+        yield from iter(self._draw, None)
+
     def _draw(self):
         with self._lock, self._undisturbed:
             while not self._over:
                 if not (self._in_vain or self._enough(self._ahead)):
                     if (trial := self._study.propose()) is not None:
-                        self._n_drawn += 1
                         if self._n_learnt:
                             self._ahead.append(trial)
                         elif not trial.running:  # the journal had its results

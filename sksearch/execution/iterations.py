@@ -98,9 +98,13 @@ class Continuation:
 # Classes are known by their names: to import them would cost everyone all of scikit-learn's trees.
 
 
+def _is_a(owner, name):
+    return any(kind.__name__ == name for kind in type(owner).__mro__)
+
+
 def _counts_from_start(owner, name):
     """Whether a warm start counts the iterations from the first fit on: trees do, epochs do not."""
-    return name == "n_estimators" or type(owner).__name__.startswith("HistGradientBoosting")
+    return name == "n_estimators" or _is_a(owner, "BaseHistGradientBoosting")
 
 
 def _stops_early(owner):
@@ -115,8 +119,7 @@ def _stops_early(owner):
 
 def _refuses(owner):
     """Whether an estimator has a ``warm_start``, and raises an error when it is set."""
-    is_bagging = any(kind.__name__ == "BaseBagging" for kind in type(owner).__mro__)
-    return is_bagging and owner.oob_score
+    return _is_a(owner, "BaseBagging") and owner.oob_score
 
 
 @contextmanager

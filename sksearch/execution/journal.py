@@ -11,6 +11,7 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+from sklearn import config_context
 
 from sksearch.execution.description import describe, describe_in_full, fingerprint
 from sksearch.space.dimensions import Categorical
@@ -25,6 +26,19 @@ _FORMAT = 1
 _BEGINNING = b'{"format": 1, "identity": {"estimator": '
 # Longer arrays are shown by their first and last values.
 _SHOWN_IN_FULL = 1000
+_PRINTED = {
+    "precision": 8,
+    "threshold": _SHOWN_IN_FULL,
+    "edgeitems": 3,
+    "linewidth": 75,
+    "suppress": False,
+    "sign": "-",
+    "floatmode": "maxprec",
+    "nanstr": "nan",
+    "infstr": "inf",
+    "formatter": None,
+    "legacy": False,
+}
 # The parts of an identity that no repr shows.
 _HIDDEN = "code or fitted state of"
 # What lines raise that hold something else.
@@ -279,6 +293,12 @@ def identity_of(cross_validation, branches):
     -------
     identity : dict of str to str
     """
+    # How things are printed is the user's choice, and another one on another day.
+    with config_context(print_changed_only=True), np.printoptions(**_PRINTED):
+        return _shown(cross_validation, branches) | _hidden(cross_validation, branches)
+
+
+def _shown(cross_validation, branches):
     estimator, options = cross_validation.estimator, cross_validation.options
     resource = cross_validation.resource
     return {
@@ -291,7 +311,7 @@ def identity_of(cross_validation, branches):
         "fit parameters": fingerprint((options["fit_params"], options["score_params"])),
         "return_train_score": describe(options["return_train_score"]),
         "error_score": describe(options["error_score"]),
-    } | _hidden(cross_validation, branches)
+    }
 
 
 def _hidden(cross_validation, branches):
@@ -322,7 +342,7 @@ def _told_apart(value):
     if type(value) in (list, tuple):
         return type(value)(_told_apart(item) for item in value)
     if type(value) is dict:
-        return {key: _told_apart(item) for key, item in value.items()}
+        return {_as_key(key): _told_apart(item) for key, item in value.items()}
     if isinstance(value, Categorical):
         inside = value.categories
     elif hasattr(value, "get_params") and not isinstance(value, type):
@@ -331,6 +351,11 @@ def _told_apart(value):
         return value
     told = _told_apart(inside)
     return value if repr(told) == repr(inside) else (type(value).__name__, told)
+
+
+def _as_key(key):
+    told = _told_apart(key)  # which may be a list
+    return key if repr(told) == repr(key) else describe(told)
 
 
 def _excerpt(text, other):

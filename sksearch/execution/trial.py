@@ -80,9 +80,8 @@ class Trial:
         return True
 
     def revise(self, function):
-        """Replace every result by what a function makes of it."""
+        """Replace every result of its steps by what a function makes of it."""
         self.steps = [{fold: function(result) for fold, result in step.items()} for step in self.steps]
-        self._results = {fold: function(result) for fold, result in self._results.items()}
 
     def finish_step(self, results):
         """Take all results of a step."""

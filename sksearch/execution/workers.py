@@ -294,22 +294,34 @@ def _let_go_in_forks():
     """
     if not hasattr(os, "register_at_fork"):
         return
-    numbers, pipes = [], []
+    numbers, pipes = [], {}
     with contextlib.suppress(OSError):
         numbers = [number for number in map(int, os.listdir("/dev/fd")) if number > 2]  # but standard ones
     for number in numbers:
         with contextlib.suppress(OSError):  # the folder that was listed is closed again
             access = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
-            if access == os.O_WRONLY and stat.S_ISFIFO(os.fstat(number).st_mode):
-                pipes.append(number)
+            # Those that this process was started with; what it has opened since is the user's.
+            if access == os.O_WRONLY and os.get_inheritable(number) and _pipe_at(number):
+                pipes[number] = _pipe_at(number)
 
     def let_go():
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number in pipes:  # the numbers stay taken, for objects that have them would close others
-            os.dup2(nowhere, number, inheritable=False)
+        for number, pipe in pipes.items():
+            if _pipe_at(number) == pipe:
+                # The number stays taken, for objects that have it would close another file.
+                os.dup2(nowhere, number, inheritable=False)
         os.close(nowhere)
 
     os.register_at_fork(after_in_child=let_go)
+
+
+def _pipe_at(number):
+    """Return what tells the pipe with this file descriptor from others, None where there is none."""
+    try:
+        status = os.fstat(number)
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if stat.S_ISFIFO(status.st_mode) else None
 
 
 def _leave_with(parent):

@@ -14,6 +14,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
@@ -81,6 +82,32 @@ def test_a_finished_search_is_repeated_without_a_fit_and_with_the_same_results(t
     np.testing.assert_array_equal(first.cv_results_["mean_fit_time"], again.cv_results_["mean_fit_time"])
     np.testing.assert_array_equal(first.optimizer_.values, again.optimizer_.values)
     assert "failed" in again.cv_results_["status"]
+
+
+class CountingScaler(StandardScaler):
+    fits: list = []
+
+    def fit(self, X, y=None, sample_weight=None):
+        self.fits.append(len(X))
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_the_front_of_a_pipeline_is_not_fitted_for_candidates_that_are_recorded(tmp_path, executor):
+    def run(n_iter):
+        CountingScaler.fits.clear()
+        pipeline, space = make_pipeline(CountingScaler(), SVC()), {"svc__C": (0.1, 10.0)}
+        settings = {"n_iter": n_iter, "executor": executor, "refit": False}
+        found = search(tmp_path / "journal", pipeline, space, **settings).fit(X, y)
+        return len(CountingScaler.fits), found.cv_results_["mean_test_score"].tolist()
+
+    n_fits, scores = run(3)
+    assert n_fits == 3  # folds
+    assert run(3) == (0, scores)
+    n_fits, more_scores = run(5)
+    assert n_fits == 3
+    assert more_scores[:3] == scores
+    assert len(more_scores) == 5
 
 
 @pytest.mark.parametrize("executor", ["rounds", "stream"])
@@ -312,6 +339,15 @@ def test_a_set_is_the_same_in_whatever_order_it_is_shown(tmp_path):
         inside = make_pipeline(StandardScaler(), Optional(fixed=fixed))
         space = {"optional__value": (0, 0.7), "optional__fixed": [None, fixed]}
         search(tmp_path / "inside", inside, space, n_iter=2).fit(X, y)
+        keys = Optional(fixed={frozenset(fixed): 1})
+        search(tmp_path / "keys", keys, {"value": (0, 0.7)}, n_iter=2).fit(X, y)
+
+
+def test_how_things_are_printed_is_no_other_search(tmp_path):
+    estimator = make_pipeline(StandardScaler(), Optional(fixed=np.array([0.123456789, 1e-9])))
+    for shown, precision in ((True, 8), (False, 2)):
+        with config_context(print_changed_only=shown), np.printoptions(precision=precision, suppress=True):
+            search(tmp_path / "journal", estimator, {"optional__value": (0, 0.7)}, n_iter=2).fit(X, y)
 
 
 def test_long_arrays_that_look_alike_are_told_apart(tmp_path):

@@ -279,12 +279,17 @@ def test_estimators_that_can_go_on_do(estimator, per_fold):
     assert fitted.best_score_ == pytest.approx(fitted.best_params_["quality"])
 
 
+class OwnBoosting(HistGradientBoostingClassifier):
+    """One of the user's own, by another name."""
+
+
 @pytest.mark.parametrize(
     ("estimator", "resource"),
     [
         (RandomForestClassifier(n_estimators=18, random_state=0), "n_estimators"),
         (GradientBoostingClassifier(n_estimators=18, random_state=0), "n_estimators"),
         (HistGradientBoostingClassifier(max_iter=18, random_state=0), "max_iter"),
+        (OwnBoosting(max_iter=18, random_state=0), "max_iter"),
     ],
 )
 def test_trees_that_were_added_bit_by_bit_score_as_those_grown_at_once(estimator, resource):

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import faulthandler
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
@@ -432,6 +434,35 @@ def test_a_worker_that_dies_and_leaves_a_process_behind_is_a_row():
         search = leaving_search(["none", "leave a process"], n_jobs=2).fit(X, y)
     assert search.cv_results_["status"].tolist() == ["ok", "failed"]
     assert time.monotonic() - start < 45
+
+
+class WithTool(Faulty):
+    """Asks a tool through a pipe of its own, from a process that it forks."""
+
+    pipe = None
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if WithTool.pipe is None:  # before the first fit of this process
+            WithTool.pipe = os.pipe()
+
+    def fit(self, X, y):
+        read, write = self.pipe
+        child = os.fork()
+        if child == 0:
+            os.write(write, b"asked")
+            os._exit(0)
+        os.waitpid(child, 0)
+        if not select.select([read], [], [], 10)[0] or os.read(read, 5) != b"asked":
+            raise RuntimeError("the pipe is gone")
+        return super().fit(X, y)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_that_a_fit_forks_keeps_the_pipes_of_the_fit():
+    get_reusable_executor().shutdown(wait=True)  # those that are new open theirs before the first fit
+    search = BayesSearchCV(WithTool(), {"fault": ["none", "none "]}, cv=2, n_jobs=2, refit=False).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", "ok"]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
