@@ -47,7 +47,7 @@ def tabulate(trials, resource, n_splits, metric):
         "n_resources": np.array([resource.amount(trial, len(trial.steps)) for trial in trials]),
         "wall_time": np.array([trial.wall_time for trial in trials]),
     }
-    if resource.n_steps > 1:
+    if resource.name is not None:
         scores = [trial.value(metric) for trial in trials]
         columns["partial_test_score"] = np.where(np.isfinite(scores), scores, np.nan)
     return params, table, columns | _detail_columns(trials, n_splits)

@@ -311,11 +311,14 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         return _EXECUTORS[self.executor]() if isinstance(self.executor, str) else self.executor
 
     def _make_space(self):
+        # Iterations are in the results' settings, which can be given as initial ones, and predicted for.
+        beside = {self.resource} - {None}
         if self.param_distributions is not None:
-            return Space(self.param_distributions)
+            return Space(self.param_distributions, beside)
         default = default_space(self.estimator)
         branches = [default] if isinstance(default, dict) else default
-        return Space([{k: v for k, v in branch.items() if k != self.resource} for branch in branches])
+        branches = [{k: v for k, v in branch.items() if k != self.resource} for branch in branches]
+        return Space(branches, beside)
 
     def _initial_params(self, space):
         """List the settings to try first."""

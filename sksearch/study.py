@@ -125,6 +125,9 @@ class Study:
             return None
         if not np.isfinite(self._best):  # nothing to compare with
             return waiting[0]
+        failed = next((trial for trial in waiting if trial.number not in self._rows), None)
+        if failed is not None:  # perhaps for lack of rows: nothing is known of it
+            return failed
         rows, forecast = self._foresee()
         waits = np.array([number in self._waiting for number in self._rows])
         chances = self._resource.chances(forecast, self._best)
@@ -251,7 +254,7 @@ class Study:
             known = np.isfinite(value).all()
             if known and self._resource.n_steps > 1:
                 self._rows[trial.number] = self._resource.row(trial, self.metric)
-            if trial.complete or not known:
+            if trial.complete or not (known or self._resource.may_recover(trial)):
                 ended.append(trial)
                 values.append(value)
                 if not known:

@@ -264,26 +264,37 @@ def from_rungs(values):
     Parameters
     ----------
     values : ndarray of shape (n, n_rungs)
-        NaN for rungs that were not reached; at least one row is complete.
+        NaN for rungs that were not reached, or where a fit failed for lack of rows; at least one trial has
+        reached the last one.
 
     Returns
     -------
     mean, variance, dof : ndarray of shape (n,)
         Of Student's t distributions of the final values.
     """
-    reached = np.isfinite(values).sum(axis=1) - 1
+    reached = last_rungs(values)
     changes = np.diff(values, axis=1)
     n = np.isfinite(changes).sum(axis=0)
-    usual = np.nanmedian(np.abs(changes), axis=0)
+    seen = n > 0
+    # Of a step that nobody has made, as those who begin later failed before it, all is possible.
+    change, spread = np.zeros(len(n)), np.full(len(n), np.nanvar(values))
+    usual = np.nanmedian(np.abs(changes[:, seen]), axis=0)
     most = np.where(usual > 0.0, _MOST_CHANGE * usual, np.inf)
-    changes = np.clip(changes, -most, most)
-    change = np.nanmean(changes, axis=0)
-    squares = np.nansum((changes - change) ** 2, axis=0) + change**2
+    changes = np.clip(changes[:, seen], -most, most)
+    change[seen] = np.nanmean(changes, axis=0)
+    squares = np.nansum((changes - change[seen]) ** 2, axis=0) + change[seen] ** 2
+    spread[seen] = squares / n[seen] * (1.0 + 1.0 / n[seen])
     # Of all changes that are still to come; the mean of a step is uncertain too.
     left = _sums_to_the_end(change)[reached]
-    variance = _sums_to_the_end(squares / n * (1.0 + 1.0 / n))[reached]
+    variance = _sums_to_the_end(spread)[reached]
     dof = np.full(len(values), min(n[-1] + 1.0, _MAX_DOF))
     return values[np.arange(len(values)), reached] + left, variance, dof
+
+
+def last_rungs(values):
+    """Return the number of the last rung that each trial reached; of earlier ones, some may be unknown."""
+    known = np.isfinite(values)
+    return values.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
 
 
 def _sums_to_the_end(steps):

@@ -9,6 +9,8 @@ below `LEAST_CHANCE`, or when it is not among the best that got as far.
 import numpy as np
 from scipy.special import stdtr
 
+from sksearch.execution.forecast import last_rungs
+
 LEAST_CHANCE = 0.03
 # Chance from which a trial need not wait for room when no other is left to begin.
 GOOD_CHANCE = 0.2
@@ -57,7 +59,7 @@ def among_best(values, factor):
     ----------
     Li et al., "A system for massively parallel hyperparameter tuning", 2020, algorithm 2.
     """
-    reached = np.isfinite(values).sum(axis=1) - 1
+    reached = last_rungs(values)
     latest = values[np.arange(len(values)), reached]
     rungs = values[:, reached]  # column i: what all trials scored at the rung of trial i
     better = (rungs > latest).sum(axis=0)
@@ -82,7 +84,7 @@ def have_room(values, waiting, factor):
     -------
     room : ndarray of bool, shape (n,)
     """
-    reached = np.isfinite(values).sum(axis=1) - 1
+    reached = last_rungs(values)
     begun = np.where(waiting, reached, reached + 1)
     room = {rung: (begun > rung).sum() < np.ceil((reached >= rung).sum() / factor) for rung in set(reached)}
     return np.array([room[rung] for rung in reached], dtype=bool)

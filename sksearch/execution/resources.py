@@ -1,5 +1,6 @@
 """What is given to trials bit by bit: folds, samples, or iterations of the estimator."""
 
+import warnings
 from abc import ABC, abstractmethod
 from numbers import Integral
 
@@ -87,6 +88,10 @@ class AllAtOnce:
     def shown(self, step):
         """Parameters that show, in the results, how far a trial came."""
         return {}
+
+    def may_recover(self, trial):
+        """Whether a trial that has failed may still work with more of the resource."""
+        return False
 
     def finished(self, trial):
         """Folds of which a trial's results are those that count in the end."""
@@ -285,6 +290,10 @@ class Samples(Rungs):
             self._rows[fold, step] = self._draw(train, fold, step)
         return self._rows[fold, step]
 
+    def may_recover(self, trial):
+        # As with more neighbors, components or folds than there are rows yet.
+        return not (trial.complete or trial.timed_out)
+
     def _draw(self, train, fold, step):
         if fold not in self._orders:
             rng = np.random.default_rng(fold)
@@ -375,9 +384,16 @@ def make_resource(name, min_resources, max_resources, factor, *, estimator, tune
         first = min_resources
     if name == "folds":
         return Folds(n_splits, first)
+    amounts = _rungs(first, most, factor)
+    if len(amounts) == 1 and min_resources == "auto":
+        warnings.warn(
+            f"resource={name!r} makes no difference: a candidate begins with {first} of {most} at least, and "
+            f"the step before all is {round(most / factor)}; set a lower min_resources, or leave it out.",
+            stacklevel=4,
+        )
     if name == "n_samples":
-        return Samples(n_splits, _rungs(first, most, factor), factor, n_samples, strata)
-    return Iterations(n_splits, name, _rungs(first, most, factor), factor)
+        return Samples(n_splits, amounts, factor, n_samples, strata)
+    return Iterations(n_splits, name, amounts, factor)
 
 
 def _own_value(estimator, name, tuned):

@@ -97,8 +97,8 @@ class Trial:
 
     @property
     def failed(self):
-        """Whether a fit failed or took too long."""
-        return self.timed_out or any(r["fit_error"] is not None for step in self.steps for r in step.values())
+        """Whether a fit took too long, or the latest of a fold failed."""
+        return self.timed_out or any(result["fit_error"] is not None for result in self.folds.values())
 
     @property
     def complete(self):
@@ -106,11 +106,14 @@ class Trial:
         return len(self.steps) == self.n_steps
 
     def scores(self, metric=None):
-        """Test scores of each step, in the order of folds.
+        """Test scores of each step, in the order of folds; NaN of a fit that failed.
 
         `metric` chooses one of several scores; None stands for the only one, or the first.
         """
-        return [[_pick(r, metric) for r in step.values()] for step in self.steps]
+        return [
+            [_pick(r, metric) if r["fit_error"] is None else np.nan for r in step.values()]
+            for step in self.steps
+        ]
 
     def value(self, metric=None):
         """Mean test score over the folds that were run, by their latest results; -inf for a failure.
@@ -135,7 +138,7 @@ class Trial:
         """Return "ok", "failed", "timeout", "oom" (memory), or "stopped" for one that was dropped early."""
         if self.timed_out:
             return "timeout"
-        errors = [result["fit_error"] for step in self.steps for result in step.values()]
+        errors = [result["fit_error"] for result in self.folds.values()]
         if any(error is not None and _OUT_OF_MEMORY.search(error) for error in errors):
             return "oom"
         if not np.isfinite(self.value(metric)).all():

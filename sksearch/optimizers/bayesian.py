@@ -21,6 +21,11 @@ _N_INCUMBENTS = 5
 _SAMPLED = 2
 _N_SAMPLED = 16
 
+# And every so many from the least tried branch or category, of which so few draws are compared that the model
+# does not choose alone where, either.
+_RARE = 8
+_N_RARE = 4
+
 # Most points the model's hyperparameters are fitted to, and most it is conditioned on: beyond, time grows
 # with the square and the cube of the number, and what is learned hardly does.
 _MOST_FITTED = 250
@@ -39,7 +44,8 @@ class BayesianOptimizer(RandomOptimizer):
     the cube, where it is always uncertain. So every second proposal is the best, by the acquisition
     function, of only a few points drawn from a density of the better points told (Bergstra et al., 2011):
     what the model prefers among a few plausible points depends less on its mistakes than its maximum over
-    the whole cube does.
+    the whole cube does. A few bad points of a branch, or of a category, can convince the model that all of it
+    is bad: so every eighth proposal has the least tried value of one of these.
 
     With several objectives, each proposal weighs them in another way, with weights drawn uniformly from the
     simplex, and maximises the weighted objective by the same means (`pareto.scalarize`; Knowles, 2006).
@@ -137,11 +143,31 @@ class BayesianOptimizer(RandomOptimizer):
         # What is pending may well turn out best, and is then what the next one has to improve on.
         incumbent = self._gp.predict(np.vstack([self.points, *self._pending.values()]))[0].max()
         acquisition = ACQUISITIONS[self.acquisition](self._gp, incumbent)
-        if (len(self._told) + len(self._pending)) % _SAMPLED == 0:
+        n_known = len(self._told) + len(self._pending)
+        if n_known % _RARE == 0 and len(rare := self._rare()):
+            return rare[np.argsort(-acquisition(rare), kind="stable")]
+        if n_known % _SAMPLED == 0:
             good = self.points[better_rows(values)]
             sampled, _ = sample_like(self.space, good, _N_SAMPLED, self.rng)
             return sampled[np.argsort(-acquisition(sampled), kind="stable")]
         return maximize(acquisition, self.space, self._candidates(values))
+
+    def _rare(self):
+        """Draw points with the least tried value of one choice, of the branch or a category; none without."""
+        is_choice = ~self.space.ordered
+        for columns, _ in self.space.subsets:
+            is_choice[columns] = False
+        choices = np.flatnonzero(is_choice)
+        if not len(choices):
+            return choices
+        # Column 0 is the branch, where there are several: what else is chosen depends on it.
+        of_branch = len(self.space.branches) > 1 and self.rng.random() < 0.5
+        choice = 0 if of_branch else self.rng.choice(choices)
+        drawn = self.space.sample(_N_SPREAD, self.rng)
+        drawn = drawn[self.space.active(drawn)[:, choice]]
+        known = np.vstack([self.points, *self._pending.values()])
+        n_tried = (known[:, choice] == drawn[:, choice, None]).sum(axis=1)
+        return drawn[n_tried == n_tried.min(initial=len(known))][:_N_RARE]
 
     def _can_model(self, values):
         return self.space.n_columns > 0 and len(np.unique(values[np.isfinite(values)])) > 1

@@ -22,6 +22,10 @@ _JITTER = 1e-8
 _BY_CHANCE, _MOST_FAILURE = 0.1, 30.0
 
 
+# Of coordinates with more categories these are compared pair by pair: as columns they would fill the memory.
+_MANY = 256
+
+
 class GaussianProcess:
     r"""Regression with a Matern-5/2 x exponential-Hamming kernel, fitted by maximum a posteriori.
 
@@ -62,7 +66,10 @@ class GaussianProcess:
         self._n_categories = space.n_values[~self.ordered].astype(int)
         self._may_be_inactive = len(space.branches) > 1  # which is one category more
         n_places = self._n_categories + self._may_be_inactive
-        self._column_of_place = np.repeat(np.arange(len(n_places)), n_places)
+        self._many = np.flatnonzero(n_places > _MANY)
+        self._few = np.flatnonzero(n_places <= _MANY)
+        n_places = n_places[self._few]
+        self._column_of_place = np.repeat(self._few, n_places)
         self._first = np.cumsum(n_places) - n_places
         d, n_ordered = len(self.ordered), int(self.ordered.sum())
         self._prior_mean = np.empty(d + 3)
@@ -86,26 +93,36 @@ class GaussianProcess:
         scaled = 1.0 / lengthscales[self.ordered]
         a, b = A[:, self.ordered] * scaled, B[:, self.ordered] * scaled
         squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2.0 * a @ b.T
-        if not len(self._first):
+        if not len(self._n_categories):
             return _matern(np.maximum(squared, 0.0), signal)
         weights = 1.0 / lengthscales[~self.ordered]
-        ours = self._indicators(A)
-        same = (ours * weights[self._column_of_place]) @ (ours if A is B else self._indicators(B)).T
+        ours = self._categories(A)
+        theirs = ours if A is B else self._categories(B)
+        indicators = self._indicators(ours)
+        same = (indicators * weights[self._column_of_place]) @ (
+            indicators if A is B else self._indicators(theirs)
+        ).T
+        for column in self._many:
+            same += weights[column] * (ours[:, column, None] == theirs[:, column])
         differs = np.maximum(weights.sum() - same, 0.0)
         return _matern(np.maximum(squared, 0.0), signal * np.exp(-differs))
 
-    def _indicators(self, X):
-        """Which categories points have: 0 or 1, of shape (n, number of all categories).
-
-        With these, comparing all points in all coordinates is a product of matrices.
-        """
+    def _categories(self, X):
+        """Numbers of the categories that points have; an inactive coordinate has one that is no other."""
         positions = X[:, ~self.ordered] * self._n_categories
         categories = positions.astype(int)
         if self._may_be_inactive:
             # Categories are in the middle of their intervals; what an inactive coordinate has may be between.
             categories = np.where(positions - categories > 0.25, categories, self._n_categories)
-        indicators = np.zeros((len(X), len(self._column_of_place)))
-        indicators[np.arange(len(X))[:, None], self._first + categories] = 1.0
+        return categories
+
+    def _indicators(self, categories):
+        """Which categories points have: 0 or 1, of shape (n, number of categories of coordinates with few).
+
+        With these, comparing all points in all coordinates is a product of matrices.
+        """
+        indicators = np.zeros((len(categories), len(self._column_of_place)))
+        indicators[np.arange(len(categories))[:, None], self._first + categories[:, self._few]] = 1.0
         return indicators
 
     @property
@@ -201,9 +218,14 @@ class GaussianProcess:
         gradient[:-3][self.ordered] = along / lengthscales[self.ordered] ** 2
         inner *= kernel
         gradient[-3] = 0.5 * inner.sum()
-        if len(self._first):
-            indicators = self._indicators(X)
-            same = np.add.reduceat(((inner @ indicators) * indicators).sum(axis=0), self._first)
+        if len(self._n_categories):
+            categories, same = self._categories(X), np.empty(len(self._n_categories))
+            if len(self._few):
+                indicators = self._indicators(categories)
+                of_places = ((inner @ indicators) * indicators).sum(axis=0)
+                same[self._few] = np.add.reduceat(of_places, self._first)
+            for column in self._many:
+                same[column] = inner[categories[:, column, None] == categories[:, column]].sum()
             gradient[:-3][~self.ordered] = (gradient[-3] - 0.5 * same) / lengthscales[~self.ordered]
         return loss, gradient + deviation / self._prior_std
 

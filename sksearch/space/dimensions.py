@@ -16,6 +16,9 @@ PRIORS = ("uniform", "log-uniform")
 
 # No np.clip here: its overhead is several times that of the arithmetic, on as few numbers as a point has.
 
+# Most of the other categories that count as one step away.
+_MOST_OTHERS = 256
+
 # Ranges are computed in floats: beyond these, differences overflow, and integers are not exact. A logarithm
 # loses more of their bits.
 _LARGEST = 1e300
@@ -29,6 +32,8 @@ def is_number(value):
 
 def digits_of_range(low, high):
     """How many digits tell the numbers of a range apart: if it is narrow, their first ones are the same."""
+    if not 0.0 < high - low < inf:  # the quartiles of a distribution that draws one value most of the time
+        return 12
     in_common = int(log10(max(abs(low), abs(high)) / (high - low)))
     return min(12 + in_common, 17)
 
@@ -427,7 +432,8 @@ class Categorical(Dimension):
         index = self._index[self.identity(value)]
         if self.ordered:
             return [self.categories[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
-        return [other for i, other in enumerate(self.categories) if i != index]
+        step = -(-self.size // _MOST_OTHERS)  # of very many, some
+        return [self.categories[i] for i in range(index % step, self.size, step) if i != index]
 
     def values(self):
         return list(self.categories)

@@ -29,6 +29,8 @@ class Space:
     ----------
     param_distributions : dict or list of dict
         Notations by parameter name; a list stands for the union of its dicts.
+    beside : iterable of str, default=()
+        Parameters that settings may have beside those that are searched; they make no difference.
 
     Attributes
     ----------
@@ -65,8 +67,9 @@ class Space:
     {'C': 1.0, 'kernel': 'poly'}
     """
 
-    def __init__(self, param_distributions):
+    def __init__(self, param_distributions, beside=()):
         self.branches = _parse(param_distributions)
+        self._beside = frozenset(beside)
         self.names = set().union(*self.branches)
         self._choice = Categorical(range(len(self.branches)))
         self._offset = int(len(self.branches) > 1)  # a single branch needs no column to choose it
@@ -119,8 +122,9 @@ class Space:
 
     def _branch_of(self, params):
         """Index of the first branch that holds a parameter setting, or None."""
+        names = params.keys() - self._beside
         for index, branch in enumerate(self.branches):
-            if params.keys() == branch.keys() and all(params[k] in branch[k] for k in branch):
+            if names == branch.keys() and all(params[k] in branch[k] for k in branch):
                 return index
         return None
 

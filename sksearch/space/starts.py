@@ -76,8 +76,8 @@ def _nearest(name, dimension, value):
     last = name.rpartition("__")[2]
     if last.startswith("max_") and _is_no_limit(value):
         return dimension.nearest(inf)
-    if _is_count(value) and getattr(dimension, "high", inf) <= 1.0:
-        # A number of rows, where shares of them are searched: the least is a small one.
+    if last.startswith(("min_", "max_")) and _is_count(value) and getattr(dimension, "high", inf) <= 1.0:
+        # A number of rows or columns, where shares of them are searched: the least is a small one.
         return dimension.nearest(0.0) if last.startswith("min_") else None
     return dimension.nearest(value)
 

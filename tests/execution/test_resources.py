@@ -9,19 +9,21 @@ import numpy as np
 import pytest
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.datasets import load_breast_cancer, load_digits, load_iris, make_classification
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, make_classification
 from sklearn.ensemble import (
     BaggingClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedKFold, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import BernoulliRBM, MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.random_projection import GaussianRandomProjection
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
@@ -619,3 +621,49 @@ def test_several_metrics():
 def test_mistakes_are_said_before_any_fit(settings, message):
     with pytest.raises(ValueError, match=message):
         search(**settings).fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:Scoring failed")
+def test_what_fails_for_lack_of_rows_goes_on_to_more(tmp_path):
+    X, y = load_diabetes(return_X_y=True)
+    X, y = X[:150], y[:150]
+    settings = {"n_iter": 8, "cv": 5, "resource": "n_samples", "journal": tmp_path / "journal"}
+    space = {"n_neighbors": (20, 60)}  # the first step has 13 rows
+    for _ in range(2):  # and from the journal
+        fitted = search(KNeighborsRegressor(20), space, **settings).fit(X, y)
+        results = fitted.cv_results_
+        assert set(results["status"]) <= {"ok", "stopped"}
+        assert results["status"][0] == "ok"
+        assert results["n_resources"].min() > 17
+        again = cross_val_score(KNeighborsRegressor(**fitted.best_params_), X, y, cv=5)
+        assert fitted.best_score_ == pytest.approx(again.mean())
+
+
+def test_what_fails_with_all_rows_too_is_a_failure():
+    estimator = make_pipeline(FunctionTransformer(), KNeighborsClassifier())
+    space = {"kneighborsclassifier__n_neighbors": [1, 3, 0]}
+    with pytest.warns(FitFailedWarning, match="3 fits failed out of a total of 9"):
+        fitted = search(estimator, space, n_iter=3, cv=3, resource="n_samples").fit(X, y)
+    results = fitted.cv_results_
+    wrong = [params["kneighborsclassifier__n_neighbors"] == 0 for params in results["params"]]
+    assert (results["status"] == "failed").tolist() == wrong
+    assert np.isnan(results["mean_test_score"][wrong]).all()
+
+
+def test_a_resource_of_one_step_is_said():
+    fitted = search(SVC(), {"C": (0.1, 10.0)}, n_iter=2, cv=10, resource="n_samples")
+    with pytest.warns(UserWarning, match=r"resource='n_samples' makes no difference: .* 60 of 150"):
+        fitted.fit(*load_iris(return_X_y=True))
+    np.testing.assert_array_equal(
+        fitted.cv_results_["partial_test_score"], fitted.cv_results_["mean_test_score"]
+    )
+
+
+def test_settings_with_the_iterations_that_results_show_can_be_given_again():
+    settings = {"n_iter": 2, "cv": 3, "resource": "n_estimators"}
+    fitted = search(GradientBoostingClassifier(n_estimators=9), {"max_depth": (1, 5)}, **settings).fit(X, y)
+    assert fitted.best_params_["n_estimators"] == 9
+    mean, std = fitted.optimizer_.predict(fitted.best_params_)
+    assert np.isfinite([mean, std]).all()
+    again = clone(fitted).set_params(initial_params=[fitted.best_params_]).fit(X, y)
+    assert fitted.best_params_["max_depth"] in [params["max_depth"] for params in again.cv_results_["params"]]

@@ -113,3 +113,19 @@ def test_the_kernel_is_the_one_of_the_formula(space):
     differs = ((A[:, None] != B)[..., ~numbers] / lengths[~numbers]).sum(axis=-1)
     expected = (1 + np.sqrt(5) * r + 5 * r**2 / 3) * np.exp(-np.sqrt(5) * r - differs)
     np.testing.assert_allclose(gp.correlation(A, B), expected, atol=1e-7)
+
+
+def test_many_categories_are_compared_as_few_are(monkeypatch):
+    space = Space([{"a": list("abcde"), "b": (0.0, 1.0)}, {"a": list("abcde"), "c": ["x", "y", None]}])
+    rng = np.random.default_rng(0)
+    X, y = space.sample(30, rng), rng.standard_normal(30)
+
+    def parts():
+        gp = GaussianProcess(space)
+        return gp.correlation(X, X[:9]), *gp._loss(gp.theta, X, y)
+
+    few = parts()
+    for most in (0, 4):
+        monkeypatch.setattr("sksearch.optimizers.gp._MANY", most)
+        for one, other in zip(parts(), few, strict=True):
+            np.testing.assert_allclose(one, other)

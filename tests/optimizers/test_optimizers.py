@@ -311,3 +311,29 @@ def test_hundreds_of_points_more_than_the_model_takes_are_no_obstacle(monkeypatc
     optimizer.tell(points, -np.abs(points - 0.3).sum(axis=1))
     asked = optimizer.ask(4)
     assert np.abs(asked - 0.3).sum(axis=1).min() < 0.1
+
+
+def test_a_branch_that_begins_badly_is_tried_again_and_again():
+    # Of "y" a hundredth of the volume is good, and the rest is worse than all of "x".
+    space = Space([{"kind": ["x"], "a": (0.0, 1.0)}, {"kind": ["y"], "b": (0.0, 1.0), "c": (0.0, 1.0)}])
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    kinds = []
+    for _ in range(64):
+        point = optimizer.ask()[0]
+        params = space.decode(point)
+        kinds.append(params["kind"])
+        optimizer.tell([point], [1.0 - params["a"] if params["kind"] == "x" else -5.0])
+    begun = optimizer.n_initial_points
+    assert kinds[begun:].count("y") >= (64 - begun) // 8
+    assert kinds[begun:].count("x") > 35
+
+
+def test_the_least_tried_category_has_its_turn():
+    space = Space({"kind": ["x", "y", "z"], "a": (0.0, 1.0), "mask": Subset(6)})
+    optimizer = BayesianOptimizer(space, np.random.default_rng(0))
+    while len(optimizer.points) < 50:
+        point = optimizer.ask()[0]
+        params = space.decode(point)
+        optimizer.tell([point], [-3.0 if params["kind"] == "z" else params["a"]])
+    kinds = [space.decode(point)["kind"] for point in optimizer.points]
+    assert min(map(kinds.count, "xyz")) >= 5

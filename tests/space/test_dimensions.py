@@ -354,3 +354,28 @@ def test_bounds_are_exact_and_a_rounding_error_beyond_them_is_one_of_them():
     assert [dimension.own(value) for value in almost] == [1e-4, 300.0]
     assert 300.0001 not in dimension
     assert all(value in Real(0.1, 300.0, "log-uniform") for value in np.logspace(-1, np.log10(300), 7))
+
+
+def test_of_very_many_categories_some_are_neighbors():
+    dimension = Categorical([f"word {i}" for i in range(10_000)])
+    seen = set()
+    for i in range(40):
+        value = f"word {i}"
+        neighbors = dimension.adjacent(value)
+        assert value not in neighbors
+        assert 100 < len(neighbors) < 300
+        seen |= set(neighbors)
+    assert len(seen) > 9_000
+
+
+def test_a_distribution_that_draws_one_value_most_of_the_time():
+    class ZeroInflated(stats.rv_continuous):
+        def _cdf(self, x):
+            return np.where(x < 0, 0, 0.8 + 0.2 * np.minimum(x, 1))
+
+        def _ppf(self, q):
+            return np.maximum(0, (q - 0.8) / 0.2)
+
+    dimension = Continuous(ZeroInflated(a=0, b=1)())
+    assert dimension.decode([0.5]) == 0.0
+    assert dimension.decode([0.9]) == pytest.approx(0.5)

@@ -291,3 +291,11 @@ def test_the_widest_range_has_a_width_in_log_units():
     width, linear = space.log_widths(space.encode({"alpha": 1.0, "share": 0.5}))
     assert width == pytest.approx(400 * np.log(10))
     assert np.isnan(linear)
+
+
+def test_what_settings_have_beside_the_space_makes_no_difference():
+    space = Space({"C": (1.0, 10.0)}, beside=["max_iter"])
+    assert {"C": 2.0, "max_iter": 9} in space
+    assert space.own({"C": 2.0, "max_iter": 9}) == {"C": 2.0}
+    np.testing.assert_array_equal(space.encode({"C": 2.0, "max_iter": 9}), space.encode({"C": 2.0}))
+    assert {"C": 2.0, "tol": 9} not in space

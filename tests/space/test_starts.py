@@ -42,6 +42,7 @@ def test_the_estimators_own_setting_is_found_where_the_space_holds_it():
         (DecisionTreeClassifier(min_samples_leaf=0.1), {"min_samples_leaf": (1, 9)}, None),
         (DecisionTreeClassifier(max_features=2), {"max_features": (0.1, 0.9)}, None),
         (SVC(), {"gamma": (0.1, 1.0)}, None),
+        (SVC(C=10), {"C": (0.1, 1.0)}, {"C": 1.0}),
         (FeatureScaler(scale=7.0), {"scale": Vector(2, -1, 1)}, {"scale": 1.0}),
         (FeatureScaler(scale=(0.5, 7.0)), {"scale": Vector(2, -1, 1)}, {"scale": (0.5, 1.0)}),
         (FeatureScaler(scale=(0.5, 7.0)), {"scale": Vector(3, -1, 1)}, None),
