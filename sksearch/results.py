@@ -88,26 +88,31 @@ def without_infinity(scores):
     return np.nan if np.isinf(scores) else scores
 
 
-def best_first(results, names):
+def best_first(results, names, metrics=()):
     """List the settings of an earlier search, best first.
 
     Parameters
     ----------
     results : dict of str to ndarray
-        Its ``cv_results_``. Of several metrics, the first one counts.
+        Its ``cv_results_``.
     names : set of str
         Parameters that are of interest; the resource of an earlier search may be another one.
+    metrics : iterable of str, default=()
+        By which of several scores they are sorted: the first of these that is there, or else the first of all.
 
     Returns
     -------
     params : list of dict
         Candidates that failed or were dropped are left out.
     """
-    scores = next((np.asarray(v, float) for k, v in results.items() if k.startswith("mean_test_")), None)
-    if scores is None or "params" not in results:
+    columns = [f"mean_test_{name}" for name in metrics]
+    columns += [column for column in results if column.startswith("mean_test_")]
+    column = next((column for column in columns if column in results), None)
+    if column is None or "params" not in results:
         raise ValueError(
             "initial_params is a dict, but not the cv_results_ of a search: write a list of settings, "
             "[{...}, ...]."
         )
+    scores = np.asarray(results[column], float)
     rows = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])]
     return [{k: v for k, v in results["params"][row].items() if k in names} for row in rows]

@@ -326,7 +326,9 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         initial = [] if own is None else [own]
         given = self.initial_params or ()
         if isinstance(given, dict):
-            earlier = best_first(given, space.names)
+            optimised = self._optimised
+            metrics = optimised if isinstance(optimised, tuple) else (optimised, self.scoring)
+            earlier = best_first(given, space.names, metrics)
             # Half of the budget: an earlier search repeated in full would leave nothing to search.
             given = [params for params in earlier if params in space][: max(1, self.n_iter // 2)]
             if earlier and not given:

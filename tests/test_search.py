@@ -865,3 +865,15 @@ def test_a_scorer_that_returns_no_number_for_the_first_candidate_ends_the_search
     with pytest.raises(ValueError, match="scoring must return a number, got None"):
         BayesSearchCV(SVC(), {"C": [1.0, 2.0, 3.0]}, cv=2, scoring=nothing).fit(X, y)
     assert len(fits) == 1
+
+
+@pytest.mark.parametrize(("scoring", "best"), [("r2", 0.1), ("neg_mean_squared_error", 100.0)])
+def test_an_earlier_search_with_several_scores_is_sorted_by_the_one_that_counts(scoring, best):
+    earlier = {
+        "params": [{"alpha": 100.0}, {"alpha": 0.1}, {"alpha": 1.0}],
+        "mean_test_neg_mean_squared_error": np.array([3.0, 1.0, 2.0]),
+        "mean_test_r2": np.array([0.1, 0.3, 0.2]),
+    }
+    search = BayesSearchCV(Ridge(alpha=7.0), {"alpha": (0.1, 100.0)}, n_iter=2, cv=2, scoring=scoring)
+    search.set_params(initial_params=earlier, refit=False).fit(X, y)
+    assert [params["alpha"] for params in search.cv_results_["params"]] == [7.0, best]
