@@ -98,7 +98,7 @@ def best_first(results, names, metrics=()):
     names : set of str
         Parameters that are of interest; the resource of an earlier search may be another one.
     metrics : iterable of str, default=()
-        By which of several scores they are sorted: the first of these that is there, or else the first of all.
+        By which of several scores they are sorted: the first of these that is there, else the first of all.
 
     Returns
     -------
