@@ -252,13 +252,13 @@ class Study:
         for trial in trials:
             value = self._value_of(trial)
             known = np.isfinite(value).all()
-            if known and self._resource.n_steps > 1:
+            if not known:
+                self._rows.pop(trial.number, None)
+            elif self._resource.n_steps > 1:
                 self._rows[trial.number] = self._resource.row(trial, self.metric)
             if trial.complete or not (known or self._resource.may_recover(trial)):
                 ended.append(trial)
                 values.append(value)
-                if not known:
-                    self._rows.pop(trial.number, None)
             else:
                 self._waiting[trial.number] = trial
             self._count(trial, np.atleast_1d(value))

@@ -130,7 +130,8 @@ def _parts(value):
         return [value.dist.name, value.args, value.kwds]
     # A scorer has a function inside; others, such as networks, are random where their repr is not.
     if type(value).__repr__ is object.__repr__ or hasattr(value, "_score_func"):
-        return [value.__getstate__()]
+        with suppress(Exception):  # not everything can be pickled
+            return [value.__getstate__()]
     return None
 
 

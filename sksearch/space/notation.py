@@ -42,7 +42,7 @@ def as_dimension(name, value):
     if isinstance(value, Dimension):
         return value
     try:
-        if hasattr(value, "rvs"):
+        if hasattr(value, "rvs") or hasattr(value, "icdf"):
             return _from_scipy(value)
         if isinstance(value, tuple) and _looks_like_range(value):
             return _from_range(value)
@@ -109,7 +109,7 @@ def _from_scipy(value):
     if not all(hasattr(value, method) for method in ("dist", "ppf", "cdf", "support")):
         raise TypeError(
             f"{value!r} is not a frozen scipy.stats distribution with cdf and ppf; freeze it by calling it "
-            "with its arguments, such as loguniform(1e-3, 1e3), or pass a list of its draws."
+            "with its arguments, such as loguniform(1e-3, 1e3) or norm(0, 1), or pass a list of its draws."
         )
     low, high = value.support()
     if np.ndim(low) or np.ndim(high):
