@@ -1,5 +1,5 @@
 import pickle
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -162,6 +162,8 @@ def test_pandas_columns_are_lists_of_values():
         ({"C": None}, TypeError, r"'C' needs to be a list"),
         ({"C": np.ones((2, 2))}, ValueError, r"'C': an array of values must be one-dimensional"),
         ({"C": stats.gamma}, TypeError, r"'C'.*freeze it"),
+        # As scipy.stats.Normal.
+        ({"C": SimpleNamespace(icdf=float, cdf=float)}, TypeError, r"'C'.*norm\(0, 1\)"),
         ({"C": stats.norm(0, -1)}, ValueError, r"'C': norm\(0, -1\) has no support"),
         ({"C": stats.loguniform(a=10, b=1)}, ValueError, r"\(a=10, b=1\) has no support"),
         ({1: [1]}, TypeError, r"names are strings, got 1"),
