@@ -31,7 +31,7 @@ from sksearch._compat import (
 from sksearch._messages import check_estimator, check_instance, check_scoring_names
 from sksearch.execution import CrossValidation, Journal, Rounds, Stream, make_resource
 from sksearch.execution.environment import environment_for
-from sksearch.execution.journal import identity_of
+from sksearch.execution.identity import identity_of
 from sksearch.objectives import ObjectivesMixin
 from sksearch.results import best_first, tabulate, without_infinity
 from sksearch.space import Space, default_space
