@@ -12,15 +12,14 @@ import warnings
 os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy is loaded
 
 import numpy as np
+from quasi_random import QuasiRandomSearchCV
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_digits
 from sklearn.linear_model import RidgeClassifier
-from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV, GeneticSearchCV
-from sksearch.space import Space
 
 
 class TwoKinds(BaseEstimator):
@@ -59,11 +58,6 @@ PROBLEMS = {"ridge or SVM": ridge_or_svm, "category": category}
 
 
 def best_of(searcher, estimator, space, X, y, cv, n_iter, seed):
-    if searcher is None:
-        rng = np.random.default_rng(seed)
-        space = Space(space)
-        settings = [space.decode(point) for point in space.sample(n_iter, rng)]
-        return max(cross_val_score(estimator.set_params(**s), X, y, cv=cv).mean() for s in settings)
     search = searcher(estimator, space, n_iter=n_iter, cv=cv, refit=False, random_state=seed)
     return search.fit(X, y).best_score_
 
@@ -76,7 +70,7 @@ def main():
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
-    searchers = {"bayes": BayesSearchCV, "genetic": GeneticSearchCV, "random": None}
+    searchers = {"bayes": BayesSearchCV, "genetic": GeneticSearchCV, "random": QuasiRandomSearchCV}
     print(f"{options.n_iter} candidates, {options.seeds} seeds: best score; searches without the better kind")
     for problem, make in PROBLEMS.items():
         *task, bar = make()

@@ -90,7 +90,7 @@ class AllAtOnce:
         return {}
 
     def may_recover(self, trial):
-        """Whether a trial that has failed may still work with more of the resource."""
+        """Whether a trial that has failed before its last step may still work with more of the resource."""
         return False
 
     def finished(self, trial):
@@ -292,7 +292,7 @@ class Samples(Rungs):
 
     def may_recover(self, trial):
         # As with more neighbors, components or folds than there are rows yet.
-        return not (trial.complete or trial.timed_out)
+        return not trial.timed_out
 
     def _draw(self, train, fold, step):
         if fold not in self._orders:

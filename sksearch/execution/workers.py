@@ -301,8 +301,8 @@ def _let_go_in_forks():
         with contextlib.suppress(OSError):  # the folder that was listed is closed again
             access = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_WRONLY | os.O_RDWR)
             # Those that this process was started with; what it has opened since is the user's.
-            if access == os.O_WRONLY and os.get_inheritable(number) and _pipe_at(number):
-                pipes[number] = _pipe_at(number)
+            if access == os.O_WRONLY and os.get_inheritable(number) and (pipe := _pipe_at(number)):
+                pipes[number] = pipe
 
     def let_go():
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -314,7 +314,7 @@ def test_hundreds_of_points_more_than_the_model_takes_are_no_obstacle(monkeypatc
 
 
 def test_a_branch_that_begins_badly_is_tried_again_and_again():
-    # Of "y" a hundredth of the volume is good, and the rest is worse than all of "x".
+    # All that is seen of "y" is worse than all of "x".
     space = Space([{"kind": ["x"], "a": (0.0, 1.0)}, {"kind": ["y"], "b": (0.0, 1.0), "c": (0.0, 1.0)}])
     optimizer = BayesianOptimizer(space, np.random.default_rng(0))
     kinds = []
