@@ -263,9 +263,9 @@ class Fit(Task):
 
 
 def _as_floats(scores):
-    """Return scores as floats, whatever kind of number they are: scikit-learn lets any pass."""
+    """Return scores as floats, and their names as strings, whatever they are: scikit-learn lets any pass."""
     if isinstance(scores, dict):
-        return {name: _as_floats(score) for name, score in scores.items()}
+        return {str(name): _as_floats(score) for name, score in scores.items()}
     try:
         score = float(scores)
     except (TypeError, OverflowError) as error:

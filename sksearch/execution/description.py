@@ -27,18 +27,22 @@ def describe(value):
 
 
 def fingerprint(value):
-    """Return a hash of data, or the repr of what has none."""
+    """Return a hash of data; where it can not be pickled, of a description of its parts."""
     try:
         return joblib.hash(_content(value))
-    except Exception:  # not everything can be pickled
-        return describe(value)
+    except Exception:
+        objects = np.asarray(value).tolist() if hasattr(value, "__array__") else value
+        return joblib.hash(describe_in_full(objects))
 
 
 def _content(value):
-    """Replace data frames and sparse matrices by what is in them.
+    """Replace data frames, sparse matrices and arrays by what is in them.
 
-    They keep, and pickle, what they were asked before: by a fit of the search, or in a cell of a notebook.
+    Frames and matrices keep, and pickle, what they were asked before: by a fit of the search, or in a cell of
+    a notebook; arrays how they lie in memory, or in a file.
     """
+    if type(value) in (np.ndarray, np.memmap):
+        return np.asarray(value, order="C")
     if type(value) in (list, tuple):
         return type(value)(map(_content, value))
     if type(value) is dict:

@@ -86,6 +86,7 @@ class Journal:
             self._lock()
             _OPEN.add(self)
             self.details = self._read(identity, details)
+            self._size = self._file.seek(0, os.SEEK_END)
         except OSError as error:
             self.close()
             raise type(error)(
@@ -197,14 +198,14 @@ class Journal:
         None if this one is recorded, and as long as each of them may still come: if all were recorded for
         trials after this number.
         """
+        if (point.tobytes(), 0) in self._recorded:
+            return None
         unclaimed = [
             (then, known)
             for (_, step), (then, known, *_) in self._recorded.items()
             if step == 0 and len(known) == len(point)
         ]
-        if (point.tobytes(), 0) in self._recorded or all(then > number for then, _ in unclaimed):
-            return None
-        return unclaimed[0][1]
+        return None if all(then > number for then, _ in unclaimed) else unclaimed[0][1]
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.
@@ -214,8 +215,11 @@ class Journal:
         if self._file is None:
             return
         try:
-            if os.fstat(self._file.fileno()).st_nlink == 0:
+            status = os.fstat(self._file.fileno())
+            if status.st_nlink == 0:
                 raise FileNotFoundError(errno.ENOENT, "the file was removed")
+            if status.st_size < self._size:
+                raise OSError(errno.EIO, "lines were removed from it")
             self._write(
                 {
                     "number": trial.number,
@@ -230,7 +234,7 @@ class Journal:
         except OSError as error:
             warnings.warn(
                 f"journal={str(self.path)!r} can not be written ({error.strerror}); the search goes on "
-                "without it, and what was written so far can be resumed.",
+                "without it, and what is in it can be resumed.",
                 stacklevel=2,
             )
             self.close()
@@ -245,6 +249,7 @@ class Journal:
         except OSError:
             self._file.truncate(size)
             raise
+        self._size = self._file.tell()
 
     def __enter__(self):
         return self

@@ -74,7 +74,7 @@ class _TimeIsUp(BaseException):
 def run_interrupted(fit, seconds):
     """Run a fit, and interrupt it when its time is up; only the main thread can be.
 
-    A fit that swallows the interrupt, and returns, has timed out nevertheless.
+    A fit that swallows the interrupt, or takes the timer for itself, and returns, has timed out nevertheless.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
         return fit.run()
@@ -101,6 +101,7 @@ def run_interrupted(fit, seconds):
             # Again and again: what is raised in a destructor or a callback of C code gets lost.
             signal.setitimer(signal.ITIMER_REAL, min(seconds, earlier or seconds), GRACE)
             outcome = fit.run()
+            expired = expired or time.monotonic() - start > seconds
         finally:
             running = False
     except _TimeIsUp as error:

@@ -186,16 +186,17 @@ class Workers:
                         report = Path(folder, f"{fit.number}-{fit.fold}")
                         report.touch()
                         process = idle.pop() if idle else ProcessPoolExecutor(1)
-                        running[self._submit(process, fit, report)] = process, fit, report
+                        future = self._submit(process, fit, report)
+                        running[future] = process, fit, report, time.perf_counter()
                     done, _ = wait(running, return_when=FIRST_COMPLETED)
                     for future in done:
-                        process, fit, report = running.pop(future)
+                        process, fit, report, start = running.pop(future)
                         try:
                             outcome = future.result()
                         except lost_worker_errors():
                             process.shutdown(kill_workers=True)
                             if self._is_late(report.read_text()):
-                                yield self._bury(fit, late=True)
+                                yield self._bury(fit, late=True, seconds=time.perf_counter() - start)
                             else:
                                 lost.append(fit)
                         else:

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 
-from sksearch.execution.description import describe_in_full
+from sksearch.execution.description import describe_in_full, fingerprint
 from sksearch.space import Categorical, Integer
 from sksearch.space.distributions import Continuous, Discrete
 
@@ -91,6 +92,27 @@ def test_what_differs_is_told_apart_and_what_is_alike_is_not(make):
     assert describe_in_full(make(1)) != describe_in_full(make(2))
 
 
+class Locked:
+    def __init__(self, rows):
+        self.rows, self.lock, self.itself = rows, threading.Lock(), self
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: (rows, lambda: 0),
+        lambda rows: {"weights": rows, "lock": threading.Lock()},
+        lambda rows: [Locked(rows)],
+        lambda rows: np.array([*rows, len, lambda: 0], dtype=object),
+    ],
+)
+def test_data_are_told_apart_beside_what_can_not_be_pickled(make):
+    rows, other = np.arange(5000), np.arange(5000)
+    other[2500] = 0
+    assert fingerprint(make(rows)) == fingerprint(make(rows.copy()))
+    assert fingerprint(make(rows)) != fingerprint(make(other))
+
+
 @pytest.mark.parametrize("value", [3, "a", None, Integer(1, 3), SVC, len], ids=repr)
 def test_what_a_repr_tells_is_left_to_it(value):
     assert describe_in_full(value) == repr(value).partition(" at 0x")[0]
@@ -126,7 +148,7 @@ def test_what_can_not_be_described_in_full_is_its_repr():
 SCRIPT = """
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sksearch.execution.description import describe_in_full
+from sksearch.execution.description import describe_in_full, fingerprint
 words = {"one", "two", "three", "four"}
 text = FrozenEstimator(TfidfVectorizer(stop_words=list(words)).fit(["a cat sat", "on the mat"]))
 text.estimator.set_params(stop_words=None)

@@ -509,6 +509,62 @@ def test_a_journal_that_is_removed_is_said(tmp_path):
     assert len(whole.cv_results_["params"]) == 3
 
 
+def test_a_journal_that_is_cut_short_during_the_search_is_said_and_can_be_resumed(tmp_path):
+    journal = tmp_path / "journal.jsonl"
+
+    class Cutting(SVC):
+        def fit(self, X, y):
+            whole = journal.read_bytes()
+            if whole.count(b"\n") == 4:  # its header, and three candidates
+                journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:2]))
+            return super().fit(X, y)
+
+    with pytest.warns(UserWarning, match=r"can not be written \(lines were removed from it\)"):
+        first = search(journal, Cutting(), n_iter=5).fit(X, y)
+    assert journal.read_bytes().count(b"\n") == 2
+    same_results(first, search(journal, Cutting(), n_iter=5).fit(X, y))
+
+
+@pytest.mark.parametrize("kind", [np.int64, int])
+def test_scores_whose_names_are_numbers_can_be_recorded_and_resumed(tmp_path, kind):
+    def recalls(estimator, X, y):
+        y_pred = estimator.predict(X)
+        return {kind(label): np.mean(y_pred[y == label] == label) for label in estimator.classes_}
+
+    settings = {"scoring": recalls, "refit": False}
+    search(tmp_path / "journal.jsonl", n_iter=2, **settings).fit(X, y)
+    resumed = search(tmp_path / "journal.jsonl", n_iter=5, **settings).fit(X, y)
+    assert resumed.cv_results_["status"].tolist() == ["ok"] * 5
+    same_results(resumed, search(None, n_iter=5, **settings).fit(X, y))
+
+
+def test_other_weights_are_another_search_beside_what_can_not_be_pickled(tmp_path):
+    class Called(SVC):
+        def fit(self, X, y, sample_weight=None, callback=None):
+            return super().fit(X, y, sample_weight)
+
+    def fit(weights):
+        weighted = search(tmp_path / "journal.jsonl", Called(), n_iter=2, cv=KFold(2))
+        return weighted.fit(rows, y_of_rows, sample_weight=weights, callback=lambda: None)
+
+    rows, y_of_rows = np.tile(X, (10, 1)), np.tile(y, 10)
+    weights = np.ones(len(rows))
+    fit(weights)
+    fit(weights.copy())
+    weights[700] = 2.0  # in the middle, which a repr leaves out
+    with pytest.raises(ValueError, match="belongs to another search, with a different fit parameters"):
+        fit(weights)
+
+
+def test_data_are_the_same_however_they_lie_in_memory_or_in_a_file(tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    first = search(tmp_path / "journal.jsonl", n_iter=3).fit(X, y)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for other in (np.asfortranarray(X), np.repeat(X, 2, axis=1)[:, ::2], mapped):
+        again = search(tmp_path / "journal.jsonl", n_iter=3).fit(other, y)
+        np.testing.assert_array_equal(first.cv_results_["mean_fit_time"], again.cv_results_["mean_fit_time"])
+
+
 def test_a_folder_that_can_not_be_written_is_said_before_any_fit(tmp_path):
     with pytest.raises(OSError, match=r"journal=.*can not be opened for writing"):
         search(tmp_path / "missing" / "journal.jsonl").fit(X, y)

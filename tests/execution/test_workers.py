@@ -21,6 +21,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
+from sklearn.tree import DecisionTreeClassifier
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
@@ -246,6 +247,27 @@ def test_a_fit_in_this_process_is_interrupted_and_its_timer_is_gone():
     assert search.cv_results_["status"].tolist() == ["ok", "timeout"]
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+
+
+class TakesTheTimer(DecisionTreeClassifier):
+    """Limits a part of its fit by the timer of the process, as libraries for timeouts do, and goes on."""
+
+    def fit(self, X, y):
+        handler = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        end = time.monotonic() + 0.5 * (self.max_depth == 2)
+        while time.monotonic() < end:
+            pass
+        return super().fit(X, y)
+
+
+def test_a_fit_that_takes_the_timer_for_itself_has_no_score_either():
+    executor, space = Rounds(fit_timeout=0.3), {"max_depth": [1, 2]}
+    with pytest.warns(FitFailedWarning, match="fit_timeout=0.3"):
+        search = BayesSearchCV(TakesTheTimer(), space, cv=2, executor=executor).fit(X, y)
+    assert search.best_params_ == {"max_depth": 1}
+    assert sorted(search.cv_results_["status"]) == ["ok", "timeout"]
 
 
 def test_a_lost_worker_is_raised_where_errors_are_to_be_raised():
@@ -478,6 +500,7 @@ def test_fits_that_a_lost_worker_took_with_it_are_run_again_side_by_side():
     with pytest.warns(FitFailedWarning, match=r"longer than fit_timeout=1\.0 seconds"):
         search.fit(X, y)
     assert search.cv_results_["status"].tolist() == ["ok", "failed", "timeout", "failed"]
+    assert search.cv_results_["wall_time"][2] >= 1.0
     # Each fit in C code has had its time once, at most, beside others, and none more alone.
     assert time.monotonic() - start < 30
 
