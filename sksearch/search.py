@@ -38,7 +38,7 @@ from sksearch.space import Space, default_space
 from sksearch.space.binding import check_names
 from sksearch.space.starts import nearest_params, own_params
 from sksearch.study import Study
-from sksearch.winner import WinnerMixin
+from sksearch.winner import WinnerMixin, apart
 
 _EXECUTORS = {"rounds": Rounds, "stream": Stream}
 
@@ -280,6 +280,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
             vars(self).pop(name, None)
         self.scorer_ = scorers._scorers if isinstance(scorers, _MultimetricScorer) else scorers
         self.cv_results_ = results
+        self._folds_apart = apart(splits)
         self._set_front(results)
         self._select(results)
         n_finished = len(study.finished)

@@ -27,7 +27,8 @@ class OneStandardError:
 
     Only candidates that were run to their end without failure take part. Among equally simple ones the
     higher mean wins, then the earlier row; rounding errors make no mean higher. Folds share training data, so
-    that the standard error is a rule of thumb rather than a confidence interval.
+    that the standard error is a rule of thumb rather than a confidence interval. Of repeated folds, which
+    share test data too, it is too small, and the rule goes less far.
 
     Given as `refit` of a search; of scikit-learn's own searches too, since it is called with
     ``cv_results_`` and returns a row. ``refit="one-standard-error"`` is this with its defaults.

@@ -94,8 +94,16 @@ class WinnerMixin:
                 f"This {kind} has no 'best_score_corrected_' because it takes at least 2 folds, got "
                 f"{self.n_splits_}; raise cv."
             )
+        if min(map(len, self._folds_apart)) < 2:
+            raise AttributeError(
+                f"This {kind} has no 'best_score_corrected_' because its folds are tested on samples that "
+                "others are tested on too: none can judge what the others chose. Set a cv such as KFold, or "
+                "RepeatedKFold."
+            )
         metric = self._named_metric() if self.multimetric_ else "score"
-        return corrected_score(self._eligible(results)[1], metric, rule_of(self.refit))
+        return corrected_score(
+            self._eligible(results)[1], metric, rule_of(self.refit), folds_apart=self._folds_apart
+        )
 
     def score(self, X, y=None, **params):
         """Score the refitted winner, by the metric that it was chosen by.
@@ -119,7 +127,7 @@ class WinnerMixin:
         return super(WinnerMixin, named).score(X, y, **params)
 
 
-def corrected_score(cv_results_, metric, rule=None):
+def corrected_score(cv_results_, metric, rule=None, *, folds_apart=None):
     r"""Estimate the score of the winner, which its own mean, the highest of many, overestimates.
 
     Folds are resampled with replacement. Of each sample `B`, the candidate that wins on its folds is scored
@@ -129,7 +137,9 @@ def corrected_score(cv_results_, metric, rule=None):
               w(B) = \arg\max_i \sum_{k \in B} s_{ik},
 
     or, with a `rule`, its winner. With up to 7 folds the mean is over all samples, weighted by their
-    probability; with more, over 1000 that are the same for every search. Nothing is fitted.
+    probability; with more, over about 1000 that are the same for every search, and have each fold as often as
+    others. Nothing is fitted. Of repeated folds each repeat is taken for itself, and the mean over repeats: a
+    fold of another one has samples that took part in the choice.
 
     This is BBC-CV (Tsamardinos et al., 2018) at the level of folds. There, the predictions of all samples are
     resampled, which ``cv_results_`` does not have. Here a fold is in or out as a whole, so that the estimate
@@ -150,6 +160,9 @@ def corrected_score(cv_results_, metric, rule=None):
         Name of the score.
     rule : OneStandardError, default=None
         How the winner was chosen; the highest mean by default.
+    folds_apart : list of list of int, default=None
+        Numbers of folds that have no sample of their test sets in common, two at least in each list, as
+        `apart` groups them. By default none of all folds have.
 
     Returns
     -------
@@ -168,13 +181,44 @@ def corrected_score(cv_results_, metric, rule=None):
     if not len(rows):
         return np.nan
     rank = None if rule is None else rule.rank(cv_results_, rows)
+    groups = [range(scores.shape[1])] if folds_apart is None else folds_apart
+    means = [_judged_outside(scores[:, list(group)], rule, rank) for group in groups]
+    return float(np.average(means, weights=list(map(len, groups))))
+
+
+def _judged_outside(scores, rule, rank):
+    """Mean score of winners of samples of the folds on the folds outside of these."""
     estimates, weights = [], []
     for sample, weight in _bootstrap_samples(scores.shape[1]):
         inside = scores[:, sample]
         winner = highest(inside) if rule is None else rule.choose(inside, rank)
         estimates.append(np.delete(scores[winner], sample).mean())
         weights.append(weight)
-    return float(np.average(estimates, weights=weights))
+    return np.average(estimates, weights=weights)
+
+
+def apart(splits):
+    """Group folds, one after the other, so that no sample is in two test sets of a group.
+
+    Parameters
+    ----------
+    splits : list of (train, test)
+        Indices of samples.
+
+    Returns
+    -------
+    groups : list of list of int
+        Numbers of folds.
+    """
+    groups, tested = [], set()
+    for fold, (_, test) in enumerate(splits):
+        test = set(np.asarray(test).tolist())
+        if not groups or tested & test:
+            groups.append([])
+            tested = set()
+        groups[-1].append(fold)
+        tested |= test
+    return groups
 
 
 def _bootstrap_samples(n_splits):
@@ -185,6 +229,10 @@ def _bootstrap_samples(n_splits):
             if len(set(sample)) < n_splits:
                 yield list(sample), factorial(n_splits) / prod(factorial(sample.count(k)) for k in folds)
     else:
-        for sample in np.random.default_rng(0).integers(n_splits, size=(_N_DRAWS, n_splits)):
+        # With all rotations of a sample, each fold is outside as often as others.
+        shape = (-(-_N_DRAWS // n_splits), 1, n_splits)
+        drawn = np.random.default_rng(0).integers(n_splits, size=shape)
+        rotated = (drawn + np.arange(n_splits)[:, None]) % n_splits
+        for sample in rotated.reshape(-1, n_splits):
             if len(set(sample)) < n_splits:
                 yield sample, 1.0

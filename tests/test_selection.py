@@ -9,7 +9,13 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, ShuffleSplit, cross_val_score
+from sklearn.model_selection import (
+    GridSearchCV,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    ShuffleSplit,
+    cross_val_score,
+)
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -333,6 +339,42 @@ def test_with_many_folds_it_is_the_same_for_the_same_scores():
     assert np.random.get_state()[1].tolist() == state
 
 
+class Guess(ClassifierMixin, BaseEstimator):
+    """Has a label of its own for every sample, which no training changes."""
+
+    def __init__(self, seed=0):
+        self.seed = seed
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.random.default_rng(self.seed).integers(2, size=1000)[X[:, 0].astype(int)]
+
+
+@pytest.mark.parametrize("cv", [RepeatedKFold, RepeatedStratifiedKFold])
+def test_folds_of_another_repeat_do_not_judge_what_they_chose(cv):
+    best, corrected = [], []
+    for seed in range(10):
+        rows = np.random.default_rng(seed).permutation(1000)[:60, None]
+        labels = np.random.default_rng(100 + seed).permutation(60) % 2
+        repeated = cv(n_splits=5, n_repeats=3, random_state=seed)
+        search = BayesSearchCV(Guess(), {"seed": list(range(12))}, n_iter=12, cv=repeated, refit=False)
+        search.fit(rows, labels)
+        best.append(search.best_score_)
+        corrected.append(search.best_score_corrected_)
+    assert abs(np.mean(corrected) - 0.5) < 3 * np.std(corrected) / np.sqrt(10)
+    assert np.mean(best) > 0.6
+
+
+@pytest.mark.parametrize("n_splits", [5, 10, 20])
+def test_where_nothing_was_chosen_nothing_is_corrected(n_splits):
+    table = np.random.default_rng(0).uniform(size=(1, n_splits)).tolist()
+    search = search_table(table)
+    assert search.best_score_corrected_ == pytest.approx(search.best_score_)
+
+
 def test_a_clear_winner_keeps_its_score():
     table = [[0.9, 0.8, 0.7, 0.8], [0.2, 0.1, 0.2, 0.1], [0.3, 0.3, 0.1, 0.2]]
     assert search_table(table).best_score_corrected_ == pytest.approx(0.8, abs=0.01)
@@ -381,6 +423,9 @@ def test_the_corrected_score_says_why_it_is_missing():
         search_table(NEAR, refit=lambda results: 0).best_score_corrected_  # noqa: B018
     with pytest.raises(AttributeError, match="at least 2 folds, got 1"):
         search_table([[0.3], [0.4]]).best_score_corrected_  # noqa: B018
+    overlapping = ShuffleSplit(10, test_size=0.5, random_state=0)
+    with pytest.raises(AttributeError, match="tested on samples that others are tested on too"):
+        BayesSearchCV(SVC(), {"C": [1.0]}, cv=overlapping).fit(X, y).best_score_corrected_  # noqa: B018
     several = BayesSearchCV(
         LogisticRegression(max_iter=1000), {"C": [1.0]}, scoring=["accuracy", "r2"], refit=False
     )

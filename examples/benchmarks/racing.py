@@ -196,6 +196,8 @@ def main():
     names = TASKS
     if options.tasks:
         names = [name for name in task_names() if any(fnmatch(name, p) for p in options.tasks)]
+        if not names:
+            parser.error(f"no task matches {options.tasks}; see bayesmark.py --list")
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     for n_folds in options.folds:
         jobs = (

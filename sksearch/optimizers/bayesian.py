@@ -163,10 +163,10 @@ class BayesianOptimizer(RandomOptimizer):
         # Column 0 is the branch, where there are several: what else is chosen depends on it.
         of_branch = len(self.space.branches) > 1 and self.rng.random() < 0.5
         choice = 0 if of_branch else self.rng.choice(choices)
-        drawn, known = (
-            self.space.sample(_N_SPREAD, self.rng),
-            np.vstack([self.points, *self._pending.values()]),
-        )
+        # A branch of which all is known is not one that was tried too little.
+        drawn = [point for point in self.space.sample(_N_SPREAD, self.rng) if self._is_new(point)]
+        known = [*self.points, *self._pending.values()]
+        drawn, known = (np.reshape(points, (-1, self.space.n_columns)) for points in (drawn, known))
         drawn, known = (points[self.space.active(points)[:, choice]] for points in (drawn, known))
         n_tried = (known[:, choice] == drawn[:, choice, None]).sum(axis=1)
         return drawn[n_tried == n_tried.min(initial=len(known))][:_N_RARE]
