@@ -95,6 +95,8 @@ class BayesianOptimizer(RandomOptimizer):
 
         Raises
         ------
+        TypeError
+            If a setting is no dict.
         ValueError
             If a setting is not in the space, less than two different values were told, or values of several
             objectives.
@@ -119,7 +121,12 @@ class BayesianOptimizer(RandomOptimizer):
         if not self._can_model(self.values):
             raise ValueError("There is no model yet: it takes two points with different values.")
         settings = [params] if isinstance(params, dict) else list(params)
-        points = np.array([self.space.encode(setting) for setting in settings])
+        if not all(isinstance(setting, dict) for setting in settings):
+            raise TypeError(
+                f"params must be a dict or a list of dicts, got {type(params).__name__}; of a data frame, "
+                "pass frame.to_dict('records')."
+            )
+        points = np.reshape([self.space.encode(setting) for setting in settings], (-1, self.space.n_columns))
         with one_thread:
             gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
             modelled = standardize(self.values, self.noise)

@@ -248,6 +248,10 @@ def test_predictions_need_a_model_and_a_setting_of_the_space():
         optimizer.predict(setting)
     with pytest.raises(ValueError, match="does not hold"):
         run(optimizer, 10).predict(setting | {"x": 7.0})
+    with pytest.raises(TypeError, match=r"list of dicts, got list; of a data frame, pass frame.to_dict"):
+        optimizer.predict(["x", "y"])
+    mean, std = optimizer.predict([])
+    assert mean.shape == std.shape == (0,)
 
 
 @pytest.mark.parametrize("bad", [-np.inf, -1e3, -1e25])
