@@ -21,7 +21,7 @@ from joblib.externals.loky import get_reusable_executor
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.svm import SVC
 
 from sksearch import BayesSearchCV
 from sksearch.execution import Rounds, Stream
@@ -249,24 +249,24 @@ def test_a_fit_in_this_process_is_interrupted_and_its_timer_is_gone():
     assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
 
 
-class TakesTheTimer(DecisionTreeClassifier):
+class TakesTheTimer(SVC):
     """Limits a part of its fit by the timer of the process, as libraries for timeouts do, and goes on."""
 
     def fit(self, X, y):
         handler = signal.signal(signal.SIGALRM, signal.SIG_IGN)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        end = time.monotonic() + 0.5 * (self.max_depth == 2)
+        end = time.monotonic() + 0.5 * (self.C == 2.0)
         while time.monotonic() < end:
             pass
         return super().fit(X, y)
 
 
 def test_a_fit_that_takes_the_timer_for_itself_has_no_score_either():
-    executor, space = Rounds(fit_timeout=0.3), {"max_depth": [1, 2]}
+    executor, space = Rounds(fit_timeout=0.3), {"C": [1.0, 2.0]}
     with pytest.warns(FitFailedWarning, match="fit_timeout=0.3"):
         search = BayesSearchCV(TakesTheTimer(), space, cv=2, executor=executor).fit(X, y)
-    assert search.best_params_ == {"max_depth": 1}
+    assert search.best_params_ == {"C": 1.0}
     assert sorted(search.cv_results_["status"]) == ["ok", "timeout"]
 
 
