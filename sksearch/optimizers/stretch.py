@@ -5,6 +5,10 @@ import numpy as np
 # Beyond this many units from the best, worse makes no difference: an outlier costs no more than a failure.
 _HOPELESS = 1e3
 
+# The unit is at least this share of the median distance of the first points, of so many. Where half of these
+# are hopeless, that is no measure of the good ones: it is not more than so many of their lower quartiles.
+_LEAST, _N_FIRST, _MOST_QUARTILES = 0.3, 10, 5.0
+
 
 def standardize(values, noise):
     """Give values mean 0 and variance 1, after stretching the differences between the good ones.
@@ -13,6 +17,10 @@ def standardize(values, noise):
     differences near the best. So values are replaced by the logarithm of their distance from the best,
     in units of the lower quartile of these distances. Failures take the worst value.
 
+    As a search settles, ever smaller distances are the lower quartile: at last all that is not where it
+    settled would be equally hopeless, another branch above all, and nothing would be known of it. So the
+    distances of the first points, which are spread out, say how small the unit can be.
+
     A value that is not exact has the mean and the variance of what becomes of it at one standard deviation
     above and below (the unscented transform): the slope would say, of a value near the best whose standard
     deviation is many units, that nothing at all is known of it.
@@ -20,7 +28,8 @@ def standardize(values, noise):
     Parameters
     ----------
     values : ndarray of shape (n,)
-        Larger is better; -inf for failures, at least two of the others distinct.
+        In the order in which they were told, larger is better; -inf for failures, at least two of the others
+        distinct.
     noise : ndarray of shape (n,)
         Their variances.
 
@@ -88,7 +97,8 @@ def _stretched(values, std):
         distance = np.hypot(distance, std)
         sure = distance > 0.0
     # The better ones say what a small difference is: the hopeless may be arbitrarily far away.
-    unit = np.quantile(distance[sure], 0.25)
+    quartile, median = np.quantile(distance[:_N_FIRST], [0.25, 0.5])
+    unit = max(np.quantile(distance[sure], 0.25), min(_LEAST * median, _MOST_QUARTILES * quartile))
     above, below = (
         np.sign(d) * np.log1p(np.minimum(np.abs(d), _HOPELESS))
         for d in ((values + std - best) / unit, (values - std - best) / unit)

@@ -26,6 +26,21 @@ def test_standardize_does_not_take_errors_for_distances():
     assert variance.max() < 0.01
 
 
+def test_what_is_not_where_a_search_settles_is_still_told_apart():
+    first = np.array([0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+    settled = 0.9 - 1e-6 * np.linspace(0.0, 1.0, 40)
+    y, _, failed = standardize(np.append(first, settled), np.zeros(50))
+    assert not failed.any()
+    assert y[4] - y[9] > 0.2 * (y[0] - y[9])
+
+
+def test_first_points_that_diverge_do_not_hide_what_tells_the_good_ones_apart():
+    first = np.array([-1e9, -0.5, -1e10, -0.4, -1e8, -1e12, -0.3, -0.45, -1e9, -1e10])
+    y, _, failed = standardize(np.append(first, [-0.2, -0.1]), np.zeros(12))
+    assert failed.tolist() == [*(first < -1.0), False, False]
+    assert y[11] - y[1] > 0.02 * (y[11] - y[0])
+
+
 def test_a_value_that_is_hardly_known_is_known_to_be_one():
     """The slope of the logarithm near the best would give it a standard deviation of hundreds."""
     values = np.array([0.9, 0.8999, 0.8998, 0.85, 0.5, 0.89])
