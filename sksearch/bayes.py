@@ -89,7 +89,7 @@ class BayesSearchCV(AdaptiveSearchCV):
     factor : float, default=3
         Each step gives `factor` times the samples or iterations of the one before, to the best
         ``1 / factor`` of the candidates.
-    initial_params : list of dict, or dict of str to ndarray, default=None
+    initial_params : list of dict, dict of str to ndarray, or DataFrame, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them; where it does not, what is nearest to them comes next. Of an
         earlier search's ``cv_results_``, the best settings are tried, up to half of `n_iter`; those outside

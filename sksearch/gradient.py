@@ -91,7 +91,7 @@ class GradientSearchCV(AdaptiveSearchCV):
         Without a `resource` they do nothing.
     factor : float, default=3
         Without a `resource` it does nothing.
-    initial_params : list of dict, or dict of str to ndarray, default=None
+    initial_params : list of dict, dict of str to ndarray, or DataFrame, default=None
         Known-good candidates to try first, after the estimator's own current parameters, which are
         candidate 0 where the space holds them; where it does not, what is nearest to them comes next. The
         best of these is where the descent starts. Of an earlier search's ``cv_results_``, the best settings

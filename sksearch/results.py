@@ -93,7 +93,7 @@ def best_first(results, names, metrics=()):
 
     Parameters
     ----------
-    results : dict of str to ndarray
+    results : dict of str to ndarray, or DataFrame
         Its ``cv_results_``.
     names : set of str
         Parameters that are of interest; the resource of an earlier search may be another one.
@@ -115,4 +115,5 @@ def best_first(results, names, metrics=()):
         )
     scores = np.asarray(results[column], float)
     rows = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])]
-    return [{k: v for k, v in results["params"][row].items() if k in names} for row in rows]
+    params = np.asarray(results["params"])
+    return [{k: v for k, v in params[row].items() if k in names} for row in rows]

@@ -89,6 +89,8 @@ class Study:
         self._tol = tol
         self._verbose = verbose
         self._trials = []
+        self._begun = {}  # by point, those that have not ended
+        self._n_proposed = 0
         self._best = -np.inf  # of the trials that are complete, in the first objective
         self._improvements = []
         self._n_since_best = 0
@@ -104,13 +106,30 @@ class Study:
         self.ran_out = False
         if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
             return None
-        if (trial := self._contender() or self._new() or self._contender(last=True)) is None:
+        if (trial := self._next()) is None:
             return None
         trial.running, trial.n_fits = True, len(self._resource.folds(trial))
+        trial.proposal, self._n_proposed = self._n_proposed, self._n_proposed + 1
         self._waiting.pop(trial.number, None)
         if self._journal is not None:
             self._recall(trial)
         return trial
+
+    def _next(self):
+        """Return the trial to go on, or to begin; None when there is none, or none for now."""
+        if self._journal is not None:
+            # The search may take another course than the one recorded then (a stream, other workers, more
+            # trials). What was evaluated is not lost: it comes before what is new.
+            for point, step in self._journal.due(self._n_proposed):
+                if step == 0:
+                    if (trial := self._new()) is not None:
+                        return trial
+                elif (trial := self._begun.get(point)) is not None and len(trial.steps) == step:
+                    if trial.number in self._waiting:
+                        return trial
+                    if not trial.running:  # what it has has to be reported first
+                        return None
+        return self._contender() or self._new() or self._contender(last=True)
 
     def _out_of_time(self):
         return time.monotonic() > self._deadline
@@ -171,16 +190,13 @@ class Study:
         trial = Trial(len(self._trials), params, point)
         trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
         self._trials.append(trial)
+        self._begun[point.tobytes()] = trial
         return trial
 
     def _recorded_first(self, point):
-        """Where trials up to this one are recorded but were not proposed, return the first of them instead.
-
-        The search takes another course than the one recorded then (a stream, other workers, another seed).
-        What was evaluated is not lost: it comes before what is new.
-        """
+        """Return the first recorded point that is due instead of another one, which is put off then."""
         self._put_off = []
-        recorded = None if self._journal is None else self._journal.passed_over(point, len(self._trials))
+        recorded = None if self._journal is None else self._journal.passed_over(point, self._n_proposed)
         if recorded is None:
             return point
         self._put_off = [point]
@@ -259,6 +275,7 @@ class Study:
             if trial.complete or not (known or self._resource.may_recover(trial)):
                 ended.append(trial)
                 values.append(value)
+                self._begun.pop(trial.point.tobytes(), None)
             else:
                 self._waiting[trial.number] = trial
             self._count(trial, np.atleast_1d(value))

@@ -104,6 +104,9 @@ def test_of_an_earlier_search_what_failed_and_what_is_not_searched_is_left_out()
         "mean_test_score": np.array([0.5, np.nan, 0.7]),
     }
     search = fit(6, space={"max_depth": (1, 9)}, initial_params=results)
+    table = pd.DataFrame(results).sort_values("mean_test_score")
+    as_table = fit(6, space={"max_depth": (1, 9)}, initial_params=table)
+    assert as_table.cv_results_["params"] == search.cv_results_["params"]
     assert [p["max_depth"] for p in search.cv_results_["params"][:2]] == [3, 1]
 
 

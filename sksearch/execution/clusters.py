@@ -1,7 +1,10 @@
 """What joblib's backends for clusters of Dask and Ray need beyond its own."""
 
 import sys
+import threading
 from concurrent.futures.process import BrokenProcessPool
+
+from joblib import effective_n_jobs
 
 from sksearch._compat import get_active_backend
 
@@ -28,6 +31,16 @@ def has_own_workers():
     """Whether workers are processes that joblib starts for this one, on the same machine."""
     active, _ = get_active_backend()
     return type(active).__name__ == "LokyBackend"
+
+
+def run_in_threads(n_jobs):
+    """Whether fits are run by other threads of this process than its main one."""
+    active, _ = get_active_backend()
+    if client := getattr(active, "client", None):  # of Dask, where all may be in one process
+        return client.scheduler.address.startswith("inproc://")
+    if effective_n_jobs(n_jobs) == 1:
+        return threading.current_thread() is not threading.main_thread()
+    return type(active).__name__ == "ThreadingBackend"
 
 
 def lost_worker_errors():

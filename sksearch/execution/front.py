@@ -62,17 +62,25 @@ def _does_something(step):
 
 
 def is_random(step):
-    """Whether fits of this step may differ, as far as it says."""
+    """Whether fits of this step may differ, as far as it, and what is inside of it, says."""
     if not _does_something(step):
         return False
-    if not hasattr(step, "get_params") or not hasattr(step, "__sklearn_tags__"):
-        return True  # nothing is known of it
-    if get_tags(step).non_deterministic and "random_state" not in step.get_params():
+    if _may_draw(step):
+        return True
+    inside = [value for value in step.get_params(deep=True).values() if not isinstance(value, type)]
+    if any(hasattr(value, "fit") and _may_draw(value) for value in inside):
         return True
     # A word is no seed: scikit-learn's for a parameter that it no longer wants set.
     return any(seed is None or isinstance(seed, str) for seed in seeds(step)) or any(
-        map(_shuffles_anew, step.get_params(deep=True).values())
+        map(_shuffles_anew, inside)
     )
+
+
+def _may_draw(estimator):
+    """Whether an estimator without a `random_state` says that its fits differ, or says nothing."""
+    if not hasattr(estimator, "get_params") or not hasattr(estimator, "__sklearn_tags__"):
+        return True
+    return get_tags(estimator).non_deterministic and "random_state" not in estimator.get_params()
 
 
 def seeds(step):

@@ -148,6 +148,8 @@ class Journal:
                 "what they recorded is evaluated again.",
                 stacklevel=2,
             )
+        in_order = sorted(self._recorded.items(), key=lambda item: item[1][0])
+        self._recorded = dict(in_order)  # by proposal: lines are in the order in which steps ended
         return details
 
     def _refuse_if_differing(self, recorded, identity):
@@ -176,7 +178,9 @@ class Journal:
             raise ValueError
         for result in folds.values():
             _check(result)
-        known = int(trial["number"]), point, folds, float(trial["wall_time"]), bool(trial["timed_out"])
+        # Journals of earlier versions have the number of the trial only.
+        proposal = int(trial.get("proposal", trial["number"]))
+        known = proposal, folds, float(trial["wall_time"]), bool(trial["timed_out"])
         self._recorded[point.tobytes(), int(trial["step"])] = known
 
     def recall(self, trial, resource):
@@ -186,26 +190,41 @@ class Journal:
         """
         key = trial.point.tobytes(), len(trial.steps)
         found = self._recorded.pop(key, None)
-        if found is None or not resource.may_have(found[2]):
+        if found is None or not resource.may_have(found[1]):
             return False
-        _, _, folds, trial.wall_time, trial.timed_out = found
+        _, folds, trial.wall_time, trial.timed_out = found
         trial.finish_step(folds)
         return True
 
-    def passed_over(self, point, number):
-        """Return the point that was recorded first of those that no trial has claimed yet.
+    def due(self, n_proposed):
+        """Iterate over the steps that were proposed up to this place then, and that no trial has claimed yet.
 
-        None if this one is recorded, and as long as each of them may still come: if all were recorded for
-        trials after this number.
+        Where the search takes the course that is recorded there is but the next one. Steps that were under
+        way when the process was killed are not recorded, and later ones may still come.
+
+        Parameters
+        ----------
+        n_proposed : int
+            Number of steps proposed so far.
+
+        Yields
+        ------
+        point : bytes
+            Of the trial.
+        step : int
+            Its number.
         """
+        for key, (proposal, *_) in self._recorded.items():
+            if proposal > n_proposed:
+                return
+            yield key
+
+    def passed_over(self, point, n_proposed):
+        """Return the first point that is due to begin; None if there is none, or if this one is recorded."""
         if (point.tobytes(), 0) in self._recorded:
             return None
-        unclaimed = [
-            (then, known)
-            for (_, step), (then, known, *_) in self._recorded.items()
-            if step == 0 and len(known) == len(point)
-        ]
-        return None if all(then > number for then, _ in unclaimed) else unclaimed[0][1]
+        due = (np.frombuffer(known) for known, step in self.due(n_proposed) if step == 0)
+        return next((known for known in due if len(known) == len(point)), None)
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.
@@ -223,6 +242,7 @@ class Journal:
             self._write(
                 {
                     "number": trial.number,
+                    "proposal": trial.proposal,
                     "step": len(trial.steps) - 1,
                     "params": {name: _readable(value) for name, value in trial.params.items()},
                     "point": trial.point.tolist(),

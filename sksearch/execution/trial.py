@@ -47,6 +47,8 @@ class Trial:
         Whether a step was proposed that is not finished.
     n_fits : int
         Fits of the step that was proposed last.
+    proposal : int
+        Place of that step in the order of all that were proposed, of whichever trial.
     """
 
     number: int
@@ -59,6 +61,7 @@ class Trial:
     timed_out: bool = False
     running: bool = False
     n_fits: int = 0
+    proposal: int = 0
     _results: dict = field(default_factory=dict)
     _lost: dict | None = None
 

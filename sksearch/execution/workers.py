@@ -20,8 +20,8 @@ from joblib import effective_n_jobs
 from sklearn import config_context, get_config
 from sklearn.utils.parallel import Parallel, delayed
 
-from sksearch._compat import ProcessPoolExecutor, cloudpickle, get_active_backend
-from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors
+from sksearch._compat import ProcessPoolExecutor, cloudpickle
+from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors, run_in_threads
 from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
 
 try:
@@ -63,7 +63,7 @@ class Workers:
         self._dead = {}
 
     def __enter__(self):
-        if self._fit_timeout is not None and self._are_threads():
+        if self._fit_timeout is not None and run_in_threads(self._options["n_jobs"]):
             warnings.warn(
                 f"fit_timeout={self._fit_timeout} has no effect: the fits run in threads, which can not be "
                 "interrupted. With joblib's backend loky and n_jobs=2 or more they are processes.",
@@ -71,12 +71,6 @@ class Workers:
             )
         self._pool = self._start()
         return self
-
-    def _are_threads(self):
-        backend, _ = get_active_backend()
-        if effective_n_jobs(self._options["n_jobs"]) == 1:
-            return threading.current_thread() is not threading.main_thread()
-        return type(backend).__name__ == "ThreadingBackend"
 
     def __exit__(self, *exception):
         self._pool.__exit__(*exception)
@@ -353,8 +347,8 @@ def _limited(seconds, search_process, report, fit, **shared):
         except lost_worker_errors() as error:  # of a pool that is the fit's own
             raise RuntimeError("".join(format_exception(error))) from error
         except BaseException as error:
-            # In the process of the search it may be meant for that one: what a handler of signals raises.
-            if not elsewhere:
+            # In the main thread it may be meant for the search: what a handler of signals raises.
+            if not elsewhere and threading.current_thread() is threading.main_thread():
                 raise
             if fit.raises:
                 travels = _packed(error) is not None

@@ -250,6 +250,8 @@ class Real(Interval):
         if position in (0.0, 1.0):  # as the bounds are written: logarithms are not exact enough
             return float(self.high if position else self.low)
         value = self._unscale(low + position * (high - low))
+        # Without the last digit, which is the logarithm's: 0.1, and not 0.10000000000000006.
+        value = float(f"{value:.{max(15, self._digits)}g}")
         return float(min(max(value, self.low), self.high))
 
     def slope(self, point):

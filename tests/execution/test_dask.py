@@ -95,6 +95,8 @@ class Faulty(ClassifierMixin, BaseEstimator):
             os._exit(3)
         if self.fault == "raise":
             raise RuntimeError("as told")
+        if self.fault == "leave":
+            sys.exit(3)
         if self.fault == "sleep":
             time.sleep(60)
         self.classes_ = np.unique(y)
@@ -234,3 +236,17 @@ def test_workers_that_join_a_stream_later_get_fits_too(on_own_dask, tmp_path):
     assert len(spans) == 120
     # Two workers have four fits under way, so that no more than four would ever run.
     assert max(sum(begin <= start < end for begin, end in spans) for start, _ in spans) > 6
+
+
+def test_where_workers_are_threads_fits_can_not_be_interrupted_and_that_is_said():
+    options = {"processes": False, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    with distributed.Client(n_workers=1, threads_per_worker=2, **options), joblib.parallel_config("dask"):
+        search = BayesSearchCV(
+            Faulty(), {"fault": ["none", "leave"]}, cv=2, refit=False, executor=Rounds(fit_timeout=5.0)
+        )
+        with pytest.warns(UserWarning, match="has no effect: the fits run in threads"):
+            search.fit(X, y)
+    status = dict(
+        zip((p["fault"] for p in search.cv_results_["params"]), search.cv_results_["status"], strict=True)
+    )
+    assert status == {"none": "ok", "leave": "failed"}

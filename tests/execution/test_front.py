@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.cluster import KMeans
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -14,7 +15,7 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, ShuffleSplit, cross_validate
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 
 from sksearch import BayesSearchCV
@@ -193,6 +194,31 @@ def scorer(estimator, X, y):
     return estimator.score(X, y)
 
 
+class NoEstimator:
+    """Has what a pipeline needs, and no more."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X
+
+
+class Drawing(TransformerMixin, BaseEstimator):
+    """Draws, has no seed, and says so."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X + 0.01 * np.random.standard_normal(X.shape)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = True
+        return tags
+
+
 every_time = 6 * 3
 counted = pipeline(Counted())
 
@@ -202,6 +228,10 @@ counted = pipeline(Counted())
     [
         (pipeline(Counted(random_state=None)), {}),
         (pipeline(make_pipeline(Counted(random_state=None), StandardScaler())), {}),
+        (pipeline(Drawing(), Counted()), {}),
+        (pipeline(FeatureUnion([("draws", Drawing())]), Counted()), {}),
+        (pipeline(ColumnTransformer([("draws", Drawing(), [0, 1])]), Counted()), {}),
+        (pipeline(make_pipeline(StandardScaler(), NoEstimator()), Counted()), {}),
         (pipeline(Counted(works=KFold(3, shuffle=True))), {}),
         (pipeline(Counted(works=ShuffleSplit(3))), {}),
         (counted, {"space": SPACE | {"counted__works": [True, 1]}}),
@@ -224,16 +254,6 @@ def test_folds_that_are_always_the_same_do_not_end_the_front(folds):
 def test_random_steps_end_the_front():
     estimator = pipeline(Counted(), PCA(3))
     assert n_front_fits(estimator) == 3
-
-
-class NoEstimator:
-    """Has what a pipeline needs, and no more."""
-
-    def fit(self, X, y=None):
-        return self
-
-    def transform(self, X):
-        return X
 
 
 def test_steps_that_say_nothing_of_themselves_end_the_front(monkeypatch):

@@ -145,9 +145,34 @@ def test_a_finished_search_is_not_repeated_on_whatever_course(tmp_path, then, re
         assert {repr(p) for p in again.cv_results_["params"]} == {
             repr(p) for p in first.cv_results_["params"]
         }
-        if resource is None:
-            assert journal.read_text() == lines
-            assert again.best_score_ == first.best_score_
+        assert journal.read_text() == lines
+        assert again.best_score_ == first.best_score_
+
+
+class Erratic(Counting):
+    """What it scores with few steps says little of what it scores with all."""
+
+    def __init__(self, value=0.0, n_steps=9):
+        super().__init__(value)
+        self.n_steps = n_steps
+
+    def score(self, X, y):
+        noise = np.random.default_rng([int(self.value * 1e6), self.n_steps]).random()
+        return 0.1 * noise - (self.value - 0.3) ** 2
+
+
+def test_more_candidates_lose_none_that_was_complete(tmp_path):
+    """With more of them others are the best of a rung; what went on at first is on the disk."""
+    journal = tmp_path / "journal.jsonl"
+    for seed in range(4):
+        settings = {"resource": "n_steps", "random_state": seed}
+        first, more = (
+            search(journal, Erratic(), {"value": (0.0, 0.7)}, n_iter=n, **settings).fit(X, y)
+            for n in (16, 20)
+        )
+        assert more.best_score_ >= first.best_score_
+        assert first.best_params_ in more.cv_results_["params"]  # these say how many steps it had
+        journal.unlink()
 
 
 def test_an_unseeded_search_goes_on_with_the_seed_it_began_with(tmp_path):
@@ -243,7 +268,7 @@ def test_a_damaged_line_costs_its_trial_and_no_other(tmp_path, damage):
 @pytest.mark.parametrize(
     "damage",
     [
-        {"number": float("inf")},
+        {"proposal": float("inf")},
         {"point": [0.3, 0.3]},
         {"point": []},
         {"point": [float("nan")]},
