@@ -44,8 +44,10 @@ class BayesianOptimizer(RandomOptimizer):
     the cube, where it is always uncertain. So every second proposal is the best, by the acquisition
     function, of only a few points drawn from a density of the better points told (Bergstra et al., 2011):
     what the model prefers among a few plausible points depends less on its mistakes than its maximum over
-    the whole cube does. A few bad points of a branch, or of a category, can convince the model that all of it
-    is bad: so every eighth proposal has the least tried value of one of these.
+    the whole cube does. In a space with branches these are the better ones of one branch, drawn anew each
+    time: one that is easy to tune would have all of them. A few bad points of a branch, or of a category, can
+    convince the model that all of it is bad: so every eighth proposal has the least tried value of one of
+    these.
 
     With several objectives, each proposal weighs them in another way, with weights drawn uniformly from the
     simplex, and maximises the weighted objective by the same means (`pareto.scalarize`; Knowles, 2006).
@@ -154,10 +156,26 @@ class BayesianOptimizer(RandomOptimizer):
         if n_known % _RARE == 0 and len(rare := self._rare()):
             return rare[np.argsort(-acquisition(rare), kind="stable")]
         if n_known % _SAMPLED == 0:
-            good = self.points[better_rows(values)]
-            sampled, _ = sample_like(self.space, good, _N_SAMPLED, self.rng)
+            sampled = self._like_the_better(values)
             return sampled[np.argsort(-acquisition(sampled), kind="stable")]
         return maximize(acquisition, self.space, self._candidates(values))
+
+    def _like_the_better(self, values):
+        """Draw a few points that are like the better ones: in a space with branches, those of one of them.
+
+        Each branch has its turn as often as another. The best of all are soon of the branch that is easy to
+        tune, and only those of another one say where in that one to look.
+        """
+        if len(self.space.branches) > 1:
+            branch = self.space.sample(1, self.rng)[0, 0]
+            of_branch = self.points[:, 0] == branch
+            if of_branch.sum() > 1:
+                good = self.points[of_branch][better_rows(values[of_branch])]
+                drawn, _ = sample_like(self.space, good, 4 * _N_SAMPLED, self.rng)
+                drawn = [point for point in drawn if point[0] == branch and self._is_new(point)]
+                if drawn:
+                    return np.array(drawn[:_N_SAMPLED])
+        return sample_like(self.space, self.points[better_rows(values)], _N_SAMPLED, self.rng)[0]
 
     def _rare(self):
         """Draw points with the least tried value of one choice, of the branch or a category; none without."""

@@ -228,6 +228,29 @@ def test_what_was_seen_is_predicted_after_the_search_has_settled_elsewhere():
         np.testing.assert_allclose(mean, optimizer.values, atol=0.02)
 
 
+def test_a_branch_that_is_easy_to_tune_leaves_others_their_turn():
+    """The hard one is better in a twenty-fifth of its volume."""
+    space = Space(
+        [{"model": ["easy"], "a": (0.0, 1.0)}, {"model": ["hard"]} | dict.fromkeys("bcd", (0.0, 1.0))]
+    )
+    n_found = 0
+    for seed in range(8):
+        center = np.random.default_rng(seed).uniform(0.1, 0.9, 3)
+        optimizer = BayesianOptimizer(space, np.random.default_rng(seed))
+        for _ in range(60):
+            points = optimizer.ask(1)
+            params = space.decode(points[0])
+            if params["model"] == "easy":
+                value = 0.7 - 0.01 * (params["a"] - 0.5) ** 2
+            else:
+                value = np.exp(
+                    -8.0 * sum((params[name] - c) ** 2 for name, c in zip("bcd", center, strict=True))
+                )
+            optimizer.tell(points, [value])
+        n_found += optimizer.values.max() > 0.75
+    assert n_found >= 5  # 3 where the better ones of all branches are of the easy one
+
+
 def test_predictions_of_noisy_values_are_as_uncertain_as_these():
     outside = []
     for seed in range(4):
