@@ -83,7 +83,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         "min_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_resources": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "factor": [Interval(Real, 1, None, closed="neither")],
-        "initial_params": [list, tuple, dict, HasMethods(["to_dict"]), None],
+        "initial_params": [list, tuple, dict, HasMethods(["iterrows"]), None],
         "objectives": [list, tuple, None],
         "journal": [str, os.PathLike, None],
         "executor": [StrOptions(set(_EXECUTORS)), HasMethods(["run"])],
@@ -326,7 +326,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         own = own_params(space, self.estimator)
         initial = [] if own is None else [own]
         given = () if self.initial_params is None else self.initial_params
-        if isinstance(given, dict) or hasattr(given, "to_dict"):  # a data frame
+        if isinstance(given, dict) or hasattr(given, "iterrows"):  # a data frame
             optimised = self._optimised
             metrics = optimised if isinstance(optimised, tuple) else (optimised, self.scoring)
             earlier = best_first(given, space.names, metrics)

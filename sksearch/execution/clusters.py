@@ -19,12 +19,21 @@ def backend_for(shared, grows=False):
     grows : bool, default=False
         Whether workers of a cluster that join later get tasks too.
     """
-    if "distributed" not in sys.modules:  # nobody can have chosen it, and importing it takes a while
-        return None
-    from sksearch.execution.dask import DaskBackend, is_dask
-
     active, _ = get_active_backend()
-    return DaskBackend(active, shared, grows) if is_dask(active) else None
+    if not _is_dask(active):
+        return None
+    from sksearch.execution.dask import DaskBackend
+
+    return DaskBackend(active, shared, grows)
+
+
+def _is_dask(backend):
+    """Whether this is joblib's backend for Dask."""
+    if "distributed" not in sys.modules:  # nobody can have chosen it, and importing it takes a while
+        return False
+    from joblib._dask import DaskDistributedBackend
+
+    return isinstance(backend, DaskDistributedBackend)
 
 
 def has_own_workers():
@@ -36,8 +45,8 @@ def has_own_workers():
 def run_in_threads(n_jobs):
     """Whether fits are run by other threads of this process than its main one."""
     active, _ = get_active_backend()
-    if client := getattr(active, "client", None):  # of Dask, where all may be in one process
-        return client.scheduler.address.startswith("inproc://")
+    if _is_dask(active):  # all of it may be in one process
+        return active.client.scheduler.address.startswith("inproc://")
     if effective_n_jobs(n_jobs) == 1:
         return threading.current_thread() is not threading.main_thread()
     return type(active).__name__ == "ThreadingBackend"

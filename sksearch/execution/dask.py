@@ -14,11 +14,6 @@ from joblib._dask import DaskDistributedBackend
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
-def is_dask(backend):
-    """Whether this is joblib's backend for Dask."""
-    return isinstance(backend, DaskDistributedBackend)
-
-
 class DaskBackend(DaskDistributedBackend):
     """joblib's backend for Dask, with data that is sent once, and errors that are heard of.
 

@@ -1,6 +1,7 @@
 """Bayesian optimization: model the values told, ask where the model promises most."""
 
 from copy import copy
+from itertools import islice
 
 import numpy as np
 
@@ -172,9 +173,9 @@ class BayesianOptimizer(RandomOptimizer):
             if of_branch.sum() > 1:
                 good = self.points[of_branch][better_rows(values[of_branch])]
                 drawn, _ = sample_like(self.space, good, 4 * _N_SAMPLED, self.rng)
-                drawn = [point for point in drawn if point[0] == branch and self._is_new(point)]
-                if drawn:
-                    return np.array(drawn[:_N_SAMPLED])
+                inside = (point for point in drawn if point[0] == branch and self._is_new(point))
+                if enough := list(islice(inside, _N_SAMPLED)):
+                    return np.array(enough)
         return sample_like(self.space, self.points[better_rows(values)], _N_SAMPLED, self.rng)[0]
 
     def _rare(self):
