@@ -9,6 +9,8 @@ _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _FEW_VALUES = 10
 # Most steps to a neighbour in a turn: across a few values, and not one by one across millions.
 _MOST_STEPS = 20
+# Most neighbours that are compared in a step; in large spaces, the others' turn comes in the next steps.
+_MOST_NEIGHBORS = 256
 
 
 class LogExpectedImprovement:
@@ -175,20 +177,25 @@ def _follow_gradients(acquisition, space, points, values):
 
 def _step_to_neighbors(acquisition, space, points, values):
     points, values = points.copy(), values.copy()
-    climbing = range(len(points))
-    for _ in range(_MOST_STEPS):
+    n_in_vain = np.zeros(len(points), int)
+    climbing = np.arange(len(points))
+    for step in range(_MOST_STEPS):
         around = [space.neighbors(points[i]) for i in climbing]
+        n_parts = [max(1, -(-len(neighbors) // _MOST_NEIGHBORS)) for neighbors in around]
+        around = [neighbors[step % n :: n] for neighbors, n in zip(around, n_parts, strict=True)]
         if not any(map(len, around)):
             break
         around_values = acquisition(np.vstack(around))
         stops = np.cumsum([len(neighbors) for neighbors in around])
-        higher = []
         for i, neighbors, its_values in zip(
             climbing, around, np.split(around_values, stops[:-1]), strict=True
         ):
             if len(neighbors) and its_values.max() > values[i]:
                 points[i], values[i] = neighbors[its_values.argmax()], its_values.max()
-                higher.append(i)
-        if not (climbing := higher):
+                n_in_vain[i] = 0
+            else:
+                n_in_vain[i] += 1
+        climbing = climbing[n_in_vain[climbing] < n_parts]
+        if not len(climbing):
             break
     return points, values

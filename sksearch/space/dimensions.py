@@ -110,14 +110,12 @@ class Dimension(ABC):
         """Map uniform points, of shape (n, width), to canonical points of random values."""
         return self.snap(points)
 
-    def neighbors(self, point):
-        """Canonical points one step away from `point`; shape (n_neighbors, width)."""
-        steps = [self.encode(value) for value in self.adjacent(self.decode(point))]
-        return np.array(steps, float).reshape(-1, self.width)
+    def steps(self, points):
+        """Take all steps from each of n canonical points, none in a continuous dimension.
 
-    def adjacent(self, value):
-        """List the values one step away from a value; none in a continuous dimension."""
-        return []
+        The result has the shape (n, n_steps, width). A step that would leave the values stays where it is.
+        """
+        return np.empty((len(points), 0, self.width))
 
     def slope(self, point):
         """Derivative of the value with respect to each coordinate of a point, of shape (width,).
@@ -335,8 +333,10 @@ class Integer(Interval):
         low, high = self._edges()
         return (self._scale(self._round(points)) - low) / (high - low)
 
-    def adjacent(self, value):
-        return [v for v in (value - 1, value + 1) if v in self]
+    def steps(self, points):
+        low, high = self._edges()
+        values = np.clip(self._round(points) + [-1, 1], self.low, self.high)
+        return ((self._scale(values) - low) / (high - low))[..., None]
 
     def values(self):
         return list(range(self.low, self.high + 1))
@@ -430,12 +430,15 @@ class Categorical(Dimension):
     def snap(self, points):
         return (self._indices(points) + 0.5) / self.size
 
-    def adjacent(self, value):
-        index = self._index[self.identity(value)]
+    def steps(self, points):
+        indices = self._indices(points)
         if self.ordered:
-            return [self.categories[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
-        step = -(-self.size // _MOST_OTHERS)  # of very many, some
-        return [self.categories[i] for i in range(index % step, self.size, step) if i != index]
+            others = indices + [-1, 1]
+        else:
+            stride = -(-self.size // _MOST_OTHERS)  # of very many, some
+            others = indices % stride + np.arange(0, self.size, stride)
+            others = np.where(others < self.size, others, indices)
+        return (np.clip(others, 0, self.size - 1)[..., None] + 0.5) / self.size
 
     def values(self):
         return list(self.categories)

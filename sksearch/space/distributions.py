@@ -176,9 +176,8 @@ class Discrete(_Distribution):
     def snap(self, points):
         return self._points[self._indices(points)]
 
-    def adjacent(self, value):
-        index = self._index[value]
-        return [self._values[i] for i in (index - 1, index + 1) if 0 <= i < self.size]
+    def steps(self, points):
+        return self._points[np.clip(self._indices(points) + [-1, 1], 0, self.size - 1)][..., None]
 
     def values(self):
         return list(self._values)

@@ -353,20 +353,18 @@ class Space:
         -------
         points : ndarray of shape (n_neighbors, n_columns)
         """
-        index = int(self._branch_indices(point[None])[0])
+        active = self.active(point[None])[0]
         moved = [np.empty((0, self.n_columns))]
-        changes = [
-            (columns, self.branches[index][name].neighbors(point[columns]))
-            for name, columns in self._columns[index].items()
-            if columns is not None
-        ]
-        if self._offset:
-            changes.append((slice(0, 1), self._choice.neighbors(point[:1])))
-        for columns, values in changes:
-            steps = np.tile(point, (len(values), 1))
-            steps[:, columns] = values
-            moved.append(steps)
-        return self.snap(np.vstack(moved))
+        for dimension, columns in [(self._choice, slice(self._offset)), *self._columns_of.items()]:
+            columns = np.arange(self.n_columns)[columns]
+            columns = columns[active[columns]].reshape(-1, dimension.width)
+            reached = dimension.steps(point[columns])
+            n, n_steps, width = reached.shape
+            rows = np.tile(point, (n * n_steps, 1))
+            np.put_along_axis(rows, np.repeat(columns, n_steps, axis=0), reached.reshape(-1, width), axis=1)
+            moved.append(rows)
+        moved = self.snap(np.vstack(moved))
+        return moved[(moved != point).any(axis=1)]
 
     def grid(self):
         """Iterate over all points of a finite space, in the order of scikit-learn's ParameterGrid."""

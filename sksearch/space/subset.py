@@ -169,10 +169,9 @@ class Subset(Dimension):
         """Subsets of the same sizes, of the columns that are worth most."""
         return self._largest(worth, (points > 0.5).sum(axis=1))
 
-    def neighbors(self, point):
-        flipped = np.tile(point, (self.n, 1))
-        np.fill_diagonal(flipped, 1.0 - np.asarray(point))
-        return flipped[self._allows((flipped > 0.5).sum(axis=1))]
+    def steps(self, points):
+        flipped = np.abs(np.eye(self.n) - np.asarray(points)[:, None])
+        return np.where(self._allows((flipped > 0.5).sum(axis=2))[..., None], flipped, points[:, None])
 
     def values(self):
         chosen = (

@@ -254,13 +254,23 @@ def test_values_of_a_narrow_range_are_told_apart(dimension):
     ],
 )
 def test_neighbors_are_one_step_away(dimension, value, expected):
-    neighbors = dimension.neighbors(dimension.encode(value))
-    assert {dimension.decode(point) for point in neighbors} == expected
-    np.testing.assert_allclose(dimension.snap(neighbors), neighbors)
+    start = dimension.encode(value)
+    (reached,) = dimension.steps(start[None])
+    # A step that would leave the values stays where it is.
+    assert {dimension.decode(point) for point in reached if (point != start).any()} == expected
+    np.testing.assert_array_equal(dimension.snap(reached), reached)
 
 
-def test_continuous_dimensions_have_no_neighbors():
-    assert Real(0, 1).neighbors(np.array([0.3])).shape == (0, 1)
+def test_steps_of_several_points_are_those_of_each():
+    dimension = Categorical(list("abcd"))
+    points = dimension.snap(np.array([[0.1], [0.6], [0.9]]))
+    steps = dimension.steps(points)
+    for point, its_own in zip(points, steps, strict=True):
+        np.testing.assert_array_equal(dimension.steps(point[None])[0], its_own)
+
+
+def test_continuous_dimensions_have_no_steps():
+    assert Real(0, 1).steps(np.array([[0.3], [0.5]])).shape == (2, 0, 1)
 
 
 @pytest.mark.parametrize(
@@ -360,11 +370,10 @@ def test_of_very_many_categories_some_are_neighbors():
     dimension = Categorical([f"word {i}" for i in range(10_000)])
     seen = set()
     for i in range(40):
-        value = f"word {i}"
-        neighbors = dimension.adjacent(value)
-        assert value not in neighbors
-        assert 100 < len(neighbors) < 300
-        seen |= set(neighbors)
+        (steps,) = dimension.steps(dimension.encode(f"word {i}")[None])
+        reached = {dimension.decode(point) for point in steps}
+        assert 100 < len(reached) < 300
+        seen |= reached
     assert len(seen) > 9_000
 
 

@@ -271,6 +271,18 @@ def test_neighbors_differ_in_one_parameter_and_are_canonical():
             other = space.decode(neighbor)
             if other.keys() == params.keys():
                 assert sum(other[name] != params[name] for name in params) == 1
+            else:
+                assert (space.active(neighbor[None]) != space.active(point[None])).any()
+
+
+def test_neighbors_are_all_values_one_step_away_and_each_once():
+    space = Space({"a": (1, 3), "b": (1, 3), "c": ["x", "y", "z"], "d": [1, 2, 4], "e": (0.0, 1.0)})
+    point = space.encode({"a": 1, "b": 2, "c": "y", "d": 4, "e": 0.5})
+    steps = [space.decode(neighbor) for neighbor in space.neighbors(point)]
+    changes = sorted(
+        (name, value) for step in steps for name, value in step.items() - space.decode(point).items()
+    )
+    assert changes == [("a", 2), ("b", 1), ("b", 3), ("c", "x"), ("c", "z"), ("d", 2)]
 
 
 def test_a_setting_outside_is_refused_with_the_reason():
