@@ -206,7 +206,7 @@ class Study:
 
     def _recall(self, trial):
         """Give a trial the results that the journal has of its next step."""
-        if self._journal.recall(trial, self._resource):
+        if self._journal.recall(trial):
             trial.n_steps = self._resource.n_steps_of(trial, np.isfinite(self._best))
 
     def _make_comparable(self, trials):

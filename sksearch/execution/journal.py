@@ -7,6 +7,7 @@ import os
 import stat
 import warnings
 import weakref
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,6 @@ _FORMAT = 1
 _BEGINNING = b'{"format": 1, "identity": {"estimator": '
 # What lines raise that hold something else.
 _NO_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
-# What results of folds have to have, beside scores.
-_MEASURED = ("fit_time", "score_time", "n_test_samples")
 
 _OPEN = weakref.WeakSet()
 
@@ -45,7 +44,8 @@ class Journal:
 
     The first line says which search it belongs to; every other line is one finished trial (with a resource:
     one step of a trial), flushed to the disk before the search goes on. A trial is identified by its point,
-    so that nothing has to be unpickled: a journal is safe to read wherever it comes from.
+    so that nothing has to be unpickled: a journal is safe to read wherever it comes from. Each trial has a
+    checksum, so that nothing is taken from a line that was damaged or edited.
 
     Parameters
     ----------
@@ -169,30 +169,22 @@ class Journal:
             )
 
     def _remember(self, trial):
+        if trial.pop("checksum") != _checksum(trial):
+            raise ValueError
         point = np.array(trial["point"], float)
         folds = {
             int(fold): {name: _from_json(name, value) for name, value in result.items()}
             for fold, result in trial["folds"].items()
         }
-        if not folds or point.ndim != 1 or not np.isfinite(point).all():
-            raise ValueError
-        for result in folds.values():
-            _check(result)
-        # Journals of earlier versions have the number of the trial only.
-        proposal = int(trial.get("proposal", trial["number"]))
-        known = proposal, folds, float(trial["wall_time"]), bool(trial["timed_out"])
-        self._recorded[point.tobytes(), int(trial["step"])] = known
+        known = trial["proposal"], folds, trial["wall_time"], trial["timed_out"]
+        self._recorded[point.tobytes(), trial["step"]] = known
 
-    def recall(self, trial, resource):
-        """Give a trial the results that its next step is recorded with; return whether there are any.
-
-        Of folds that are not those of such a step, which somebody has removed, nothing is taken.
-        """
+    def recall(self, trial):
+        """Give a trial the results that its next step is recorded with; return whether there are any."""
         key = trial.point.tobytes(), len(trial.steps)
-        found = self._recorded.pop(key, None)
-        if found is None or not resource.may_have(found[1]):
+        if key not in self._recorded:
             return False
-        _, folds, trial.wall_time, trial.timed_out = found
+        _, folds, trial.wall_time, trial.timed_out = self._recorded.pop(key)
         trial.finish_step(folds)
         return True
 
@@ -223,8 +215,7 @@ class Journal:
         """Return the first point that is due to begin; None if there is none, or if this one is recorded."""
         if (point.tobytes(), 0) in self._recorded:
             return None
-        due = (np.frombuffer(known) for known, step in self.due(n_proposed) if step == 0)
-        return next((known for known in due if len(known) == len(point)), None)
+        return next((np.frombuffer(known) for known, step in self.due(n_proposed) if step == 0), None)
 
     def record(self, trial):
         """Write the last step of a trial, and have it on the disk before returning.
@@ -239,18 +230,17 @@ class Journal:
                 raise FileNotFoundError(errno.ENOENT, "the file was removed")
             if status.st_size < self._size:
                 raise OSError(errno.EIO, "lines were removed from it")
-            self._write(
-                {
-                    "number": trial.number,
-                    "proposal": trial.proposal,
-                    "step": len(trial.steps) - 1,
-                    "params": {name: _readable(value) for name, value in trial.params.items()},
-                    "point": trial.point.tolist(),
-                    "wall_time": trial.wall_time,
-                    "timed_out": trial.timed_out,
-                    "folds": {fold: _to_json(result) for fold, result in trial.steps[-1].items()},
-                }
-            )
+            line = {
+                "number": trial.number,
+                "proposal": trial.proposal,
+                "step": len(trial.steps) - 1,
+                "params": {name: _readable(value) for name, value in trial.params.items()},
+                "point": trial.point.tolist(),
+                "wall_time": trial.wall_time,
+                "timed_out": trial.timed_out,
+                "folds": {str(fold): _to_json(result) for fold, result in trial.steps[-1].items()},
+            }
+            self._write(line | {"checksum": _checksum(line)})
         except OSError as error:
             warnings.warn(
                 f"journal={str(self.path)!r} can not be written ({error.strerror}); the search goes on "
@@ -293,6 +283,10 @@ def _excerpt(text, other):
     return ("..." if start else "") + text[start : same + 40] + ("..." if same + 40 < len(text) else "")
 
 
+def _checksum(line):
+    return zlib.crc32(json.dumps(line).encode())
+
+
 def _readable(value):
     return value if isinstance(value, (bool, int, float, str)) or value is None else describe(value)
 
@@ -309,15 +303,6 @@ def _to_json(result):
         return float(value) if np.isfinite(value) else str(float(value))
 
     return {name: value if name == "fit_error" else plain(value) for name, value in result.items()}
-
-
-def _check(result):
-    """Raise an error if what is recorded of a fold is no result."""
-    error, scores = result["fit_error"], result["test_scores"]
-    scores = list(scores.values()) if isinstance(scores, dict) else [scores]
-    numbers = [*scores, *(result[name] for name in _MEASURED)]
-    if not all(isinstance(number, (int, float)) for number in numbers) or not isinstance(error, str | None):
-        raise TypeError
 
 
 def _from_json(name, value):

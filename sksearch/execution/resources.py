@@ -68,10 +68,6 @@ class AllAtOnce:
         """Folds that the next step of a trial runs, numbered from 0."""
         return range(self.n_splits)
 
-    def may_have(self, folds):
-        """Whether a step may have run these folds and no other."""
-        return set(folds) == set(range(self.n_splits))
-
     def amount(self, trial, n_steps):
         """How much of the resource a trial has had after a number of its steps."""
         # Counted from the end: a trial may have had in its first step what others get in several.
@@ -200,10 +196,6 @@ class Folds(Steps):
         left = [fold for fold in order if fold not in known]
         n_left_after = self.n_splits - self.amount(trial, len(trial.steps) + 1)
         return left[: len(left) - n_left_after]
-
-    def may_have(self, folds):
-        # Of which a step consists depends on what was known when it began.
-        return set(folds) <= set(range(self.n_splits))
 
     def finished(self, trial):
         return trial.folds

@@ -251,7 +251,7 @@ def test_a_truncated_first_line_is_written_again(tmp_path):
 
 @pytest.mark.parametrize(
     "damage",
-    [b"\x00\xff garbage\n", b"[1]\n", b"null\n", b'{"point": [0.5], "folds": {}}\n'],
+    [b"\x00\xff garbage\n", b"[1]\n", b"null\n", b'{"point": [0.5], "folds": {}, "checksum": 1}\n'],
     ids=repr,
 )
 def test_a_damaged_line_costs_its_trial_and_no_other(tmp_path, damage):
@@ -274,8 +274,14 @@ def test_a_damaged_line_costs_its_trial_and_no_other(tmp_path, damage):
         {"point": [float("nan")]},
         {"point": 0.3},
         {"folds": {"0": {}}},
+        {"point": [-5.5]},
+        {"point": [1e308]},
         {"fold 1": None},
+        {"train_scores": []},
+        {"measured": {"gradient": 1.0}},
+        {"checksum": None},
         {"fit_error": 3},
+        {"test_scores": 0.99},
         {"test_scores": None},
         {"test_scores": [0.5]},
         {"fit_time": {}},
@@ -297,8 +303,7 @@ def test_a_line_that_was_edited_costs_its_trial_and_no_other(tmp_path, damage):
     lines[4] = json.dumps(trial)
     journal.write_text("\n".join(lines) + "\n")
     Counting.fits.clear()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is damaged in 1 of 12 lines")
+    with pytest.warns(UserWarning, match="is damaged in 1 of 12 lines"):
         same_results(whole, search(journal, Counting(), {"value": (0.0, 0.7)}).fit(X, y))
     assert len(Counting.fits) == 3 + 1
 
