@@ -316,7 +316,10 @@ class GradientSearchCV(AdaptiveSearchCV):
             )
         for point, free in space.arms():
             params = space.decode(point)
-            chosen = clone(self.estimator).set_params(**clone(params, safe=False))
+            try:
+                chosen = clone(self.estimator).set_params(**clone(params, safe=False))
+            except Exception:  # what the estimator refuses are candidates that fail
+                continue
             known = differentiable(chosen) if self.gradient != "finite-difference" else frozenset()
             unknown = {name: columns for name, columns in free.items() if name not in known}
             n_unknown = sum(columns.stop - columns.start for columns in unknown.values())

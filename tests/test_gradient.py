@@ -8,6 +8,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, make_regression
+from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import GroupKFold, KFold, cross_val_score
@@ -42,6 +43,24 @@ def test_n_iter_is_exactly_that_many_distinct_candidates():
     search = fit(n_iter=30)
     assert len({tuple(p.items()) for p in params_of(search)}) == 30
     assert (search.cv_results_["status"] == "ok").all()
+
+
+class Picky(Ridge):
+    """Says at once what it does not take."""
+
+    def set_params(self, **params):
+        if params.get("solver") == "svd":
+            raise ValueError("no svd here")
+        return super().set_params(**params)
+
+
+def test_a_choice_that_the_estimator_refuses_is_a_failed_candidate():
+    space = {"alpha": (1e-3, 1e5, "log-uniform"), "solver": ["svd", "cholesky"]}
+    with pytest.warns(FitFailedWarning, match="no svd here"):
+        search = fit(Picky(), space)
+    status = dict(zip(search.cv_results_["param_solver"], search.cv_results_["status"], strict=True))
+    assert status == {"svd": "failed", "cholesky": "ok"}
+    assert search.best_params_["solver"] == "cholesky"
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,9 @@ def check_names(space, estimator, resource=None):
 def _check_resource(estimator, params, resource):
     chosen = {name: value for name, value in params.items() if resource.startswith(f"{name}__")}
     # Where nothing is chosen that it depends on, `make_resource` says more.
-    if chosen and resource not in clone(estimator).set_params(**clone(chosen, safe=False)).get_params():
+    if not chosen or _why_not_settable(estimator, chosen) is not None:
+        return
+    if resource not in clone(estimator).set_params(**clone(chosen, safe=False)).get_params():
         raise ValueError(
             f"resource={resource!r} does not exist with {chosen}; search these alternatives apart, or all of "
             "them without it."
