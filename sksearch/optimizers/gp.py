@@ -17,9 +17,9 @@ _SQRT5 = np.sqrt(5.0)
 # Added to the diagonal: the algebra stays stable where points nearly coincide.
 _JITTER = 1e-8
 
-# Variances of failures, where that of all values is 1: the one from which they say little of what is beside
-# them, and the largest, when they say nothing.
-_BY_CHANCE, _MOST_FAILURE = 0.1, 30.0
+# Variances of failures, where that of all values is 1: the one expected where hardly any fail, the one from
+# which they say little of what is beside them, and the largest, when they say nothing.
+_OF_REGION, _BY_CHANCE, _MOST_FAILURE = 1e-3, 0.1, 30.0
 
 
 # Of coordinates with more categories these are compared pair by pair: as columns they would fill the memory.
@@ -41,7 +41,9 @@ class GaussianProcess:
 
     Failures may belong to a region, or happen anywhere: a worker died, a fit diverged. Which it is, their own
     variance says, which is small in the first case. With a variance that all values share, a few failures by
-    chance among good values would make the whole function look rough, or noisy.
+    chance among good values would make the whole function look rough, or noisy. Where most values are
+    failures, these would together look like a function of their own, and the others like noise: the prior
+    median of f is 1e-3 of the variance of all values, and 1e-3^(2 - 2p) for a share p of failures above half.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ class GaussianProcess:
         self._prior_std = np.empty(d + 3)
         self._prior_mean[:d] = np.where(self.ordered, np.log(0.25 * np.sqrt(max(n_ordered, 1))), 1.2)
         self._prior_std[:d] = 1.0
-        self._prior_mean[d:] = [0.0, np.log(1e-3), np.log(1e-3)]
+        self._prior_mean[d:] = [0.0, np.log(1e-3), np.log(_OF_REGION)]
         self._prior_std[d:] = [1.0, 1.5, 1.5]
         self.theta = self._prior_mean.copy()
 
@@ -166,6 +168,7 @@ class GaussianProcess:
         -------
         self : GaussianProcess
         """
+        self._prior_mean[-1] = min(1.0, 2.0 - 2.0 * np.mean(failed)) * np.log(_OF_REGION)
         starts = [self.theta, self._prior_mean] if restart else [self.theta]
         if np.any(failed):  # a region or chance: both are likely next to what is like them only
             other = starts[-1].copy()

@@ -316,6 +316,20 @@ def test_a_fifth_of_all_evaluations_may_fail_by_chance(bad):
     assert np.median(distances) < 3e-4  # .001 and .02 without a variance of failures
 
 
+def test_most_evaluations_may_fail_by_chance():
+    """Together they do not look like a function, among which the others are noise."""
+    regrets = []
+    for seed in range(4, 16):
+        space, rng = Space(dict.fromkeys("abc", (0.0, 1.0))), np.random.default_rng(seed)
+        center, fails = rng.uniform(0.1, 0.9, 3), rng.random(50) < 0.7
+        optimizer = BayesianOptimizer(space, np.random.default_rng(seed))
+        for fail in fails:
+            points = optimizer.ask(1)
+            optimizer.tell(points, [-np.inf if fail else -((points[0] - center) ** 2).sum()])
+        regrets.append(-optimizer.values.max())
+    assert np.median(regrets) < 0.015  # .05 where few failures were expected to be by chance
+
+
 def test_that_failures_are_a_region_is_learned():
     """The optimum is where it ends: half of the points there fail, and not all of them."""
     space, n_failed = Space({"a": (0.0, 1.0), "b": (0.0, 1.0)}), []
