@@ -22,8 +22,8 @@ _N_INCUMBENTS = 5
 _SAMPLED = 2
 _N_SAMPLED = 16
 
-# And every so many from the least tried branch or category, of which so few draws are compared that the model
-# does not choose alone where, either.
+# And every so many from the least tried branch, category or combination of these, of which so few draws are
+# compared that the model does not choose alone where, either.
 _RARE = 8
 _N_RARE = 4
 
@@ -46,9 +46,9 @@ class BayesianOptimizer(RandomOptimizer):
     function, of only a few points drawn from a density of the better points told (Bergstra et al., 2011):
     what the model prefers among a few plausible points depends less on its mistakes than its maximum over
     the whole cube does. In a space with branches these are the better ones of one branch, drawn anew each
-    time: one that is easy to tune would have all of them. A few bad points of a branch, or of a category, can
-    convince the model that all of it is bad: so every eighth proposal has the least tried value of one of
-    these.
+    time: one that is easy to tune would have all of them. A few bad points of a branch, a category, or a
+    combination of categories can convince the model that all of it is bad: so every eighth proposal has what
+    was tried least of one of these.
 
     With several objectives, each proposal weighs them in another way, with weights drawn uniformly from the
     simplex, and maximises the weighted objective by the same means (`pareto.scalarize`; Knowles, 2006).
@@ -179,22 +179,28 @@ class BayesianOptimizer(RandomOptimizer):
         return sample_like(self.space, self.points[better_rows(values)], _N_SAMPLED, self.rng)[0]
 
     def _rare(self):
-        """Draw points with the least tried value of one choice, of the branch or a category; none without."""
-        is_choice = ~self.space.ordered
+        """Draw points with the least tried value of a choice, or combination of choices; none without one.
+
+        A choice is the branch, a category, or one of two numbers. All of them are looked at together where
+        there are so few combinations that each could have been tried.
+        """
+        is_choice = ~self.space.ordered | (self.space.n_values == 2)
         for columns, _ in self.space.subsets:
             is_choice[columns] = False
         choices = np.flatnonzero(is_choice)
         if not len(choices):
             return choices
-        # Column 0 is the branch, where there are several: what else is chosen depends on it.
-        of_branch = len(self.space.branches) > 1 and self.rng.random() < 0.5
-        choice = 0 if of_branch else self.rng.choice(choices)
         # A branch of which all is known is not one that was tried too little.
         drawn = [point for point in self.space.sample(_N_SPREAD, self.rng) if self._is_new(point)]
         known = [*self.points, *self._pending.values()]
         drawn, known = (np.reshape(points, (-1, self.space.n_columns)) for points in (drawn, known))
-        drawn, known = (points[self.space.active(points)[:, choice]] for points in (drawn, known))
-        n_tried = (known[:, choice] == drawn[:, choice, None]).sum(axis=1)
+        # Column 0 is the branch, where there are several: what else is chosen depends on it.
+        if len(self.space.branches) > 1 and self.rng.random() < 0.5:
+            choices = choices[:1]
+        elif len(np.unique(drawn[:, choices], axis=0)) > len(known):
+            choices = self.rng.choice(choices, 1)
+            drawn, known = (points[self.space.active(points)[:, choices[0]]] for points in (drawn, known))
+        n_tried = (known[:, choices] == drawn[:, None, choices]).all(axis=2).sum(axis=1)
         return drawn[n_tried == n_tried.min(initial=len(known))][:_N_RARE]
 
     def _can_model(self, values):
