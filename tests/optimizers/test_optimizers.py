@@ -251,6 +251,23 @@ def test_a_branch_that_is_easy_to_tune_leaves_others_their_turn():
     assert n_found >= 5  # 3 where the better ones of all branches are of the easy one
 
 
+def test_a_combination_that_begins_badly_is_tried_again():
+    """Where one of four flags is wrong, all scores are equal; where none is, most are worse than that."""
+    n_found = 0
+    for seed in range(16):
+        rng = np.random.default_rng(seed)
+        right, center = rng.integers(2, size=4), rng.uniform(0.2, 0.8, 2)
+        space = Space({name: [0, 1] for name in "abcd"} | dict.fromkeys("xy", (0.0, 1.0)))
+        optimizer = BayesianOptimizer(space, rng)
+        for _ in range(60):
+            points = optimizer.ask(1)
+            n_right = ((points[0, :4] > 0.5) == right).sum()
+            optimum = 1.0 - ((points[0, 4:] - center) ** 2).sum()
+            optimizer.tell(points, [{3: 0.6, 4: optimum}.get(n_right, 0.5)])
+        n_found += optimizer.values.max() > 0.99
+    assert n_found >= 13  # 11 where combinations are given up
+
+
 def test_predictions_of_noisy_values_are_as_uncertain_as_these():
     outside = []
     for seed in range(4):
