@@ -139,12 +139,19 @@ class BayesianOptimizer(RandomOptimizer):
         mean, std = unstandardize(mean, std, self.values, self.noise)
         return (float(mean[0]), float(std[0])) if isinstance(params, dict) else (mean, std)
 
+    def expect(self, point):
+        """Take note of a point that was not asked, and learn as for one that was; see `Optimizer`."""
+        if self.values.ndim == 1 and not self._is_initial() and self._can_model(self.values):
+            with one_thread:
+                self._update_model(self.values)
+        super().expect(point)
+
     def similarity(self, A, B):
         """Say how much alike points are, with the length-scales learned so far; see `Optimizer`."""
         return self._gp.correlation(A, B)
 
     def _propose(self):
-        if len(self._told) + len(self._pending) < self.n_initial_points:
+        if self._is_initial():
             return super()._propose()
         values = self._scalars()
         if not self._can_model(values):
@@ -202,6 +209,9 @@ class BayesianOptimizer(RandomOptimizer):
             drawn, known = (points[self.space.active(points)[:, choices[0]]] for points in (drawn, known))
         n_tried = (known[:, choices] == drawn[:, None, choices]).all(axis=2).sum(axis=1)
         return drawn[n_tried == n_tried.min(initial=len(known))][:_N_RARE]
+
+    def _is_initial(self):
+        return len(self._told) + len(self._pending) < self.n_initial_points
 
     def _can_model(self, values):
         return self.space.n_columns > 0 and len(np.unique(values[np.isfinite(values)])) > 1
