@@ -37,8 +37,9 @@ def test_a_scalar_of_numpy_is_what_python_has_for_it(numpys, pythons):
     decoded = dimension.decode(dimension.encode(numpys))
     assert decoded == pythons
     assert type(decoded) is type(pythons)
-    (steps,) = dimension.steps(dimension.encode(pythons)[None])
-    assert {dimension.decode(point) for point in steps} == {pythons, None}
+    start = dimension.encode(pythons)
+    (steps,) = dimension.steps(start[None])
+    assert [dimension.decode(point) for point in steps if (point != start).any()] == [None]
 
 
 @pytest.mark.parametrize(
