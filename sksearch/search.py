@@ -431,7 +431,7 @@ class AdaptiveSearchCV(ObjectivesMixin, WinnerMixin, BaseSearchCV):
         params, table, columns = tabulate(trials, resource, self.n_splits_, study.metric)
         columns |= study.optimizer.describe([trial.point for trial in trials])
         with _WARNINGS_LOCK, warnings.catch_warnings():
-            if any(trial.status(study.metric) == "stopped" or trial.failed for trial in trials):
+            if "stopped" in columns["status"] or any(trial.failed for trial in trials):
                 # Said already, with its reasons; or no fault.
                 warnings.filterwarnings("ignore", message="One or more of the .* are non-finite")
             return self._format_results(params, self.n_splits_, table) | columns

@@ -92,7 +92,7 @@ class Study:
         self._begun = {}  # by point, those that have not ended
         self._n_proposed = 0
         self._best = -np.inf  # of the trials that are complete, in the first objective
-        self._improvements = []
+        self._improvements = []  # values of those so far, but for what a later one is as good as
         self._n_since_best = 0
         self._n_ended = 0
         # Of trials that wait for more, and of the complete ones they are compared with.
@@ -278,7 +278,7 @@ class Study:
                 self._begun.pop(trial.point.tobytes(), None)
             else:
                 self._waiting[trial.number] = trial
-            self._count(trial, np.atleast_1d(value))
+            self._count(trial, np.atleast_1d(value) if known else None)
             if trial.complete and (measured := trial.measured):
                 self.optimizer.note(trial.point, measured)
         self.optimizer.tell([trial.point for trial in ended], values)
@@ -303,11 +303,12 @@ class Study:
             print(f"[{n_ended}/{self.n_iter}] {n_dropped} dropped, best {self._shown_best()}", flush=True)
 
     def _count(self, trial, value):
-        """Note whether a trial is an improvement."""
-        if trial.complete:
+        """Note whether a trial is an improvement; `value` is an array, None for a failure."""
+        complete = trial.complete and value is not None
+        if complete:
             self._best = max(self._best, value[0])
-        least = [improvement + self._tol for improvement in self._improvements]
-        if trial.complete and np.isfinite(value).all() and all((value > values).any() for values in least):
+        if complete and all((value > values + self._tol).any() for values in self._improvements):
+            self._improvements = [values for values in self._improvements if (values > value).any()]
             self._improvements.append(value)
             self._n_since_best = 0
         elif len(trial.steps) == 1:

@@ -69,6 +69,8 @@ class CrossValidation:
         self.tuned = tuned
         self.callbacks = callbacks
         self.options = options
+        self._large = {name: options[name] for name in _LARGE_OPTIONS}
+        self._small = {name: value for name, value in options.items() if name not in _LARGE_OPTIONS}
         self.environment = environment
         self.measure = measure
         self.seed = 0
@@ -82,7 +84,7 @@ class CrossValidation:
         workers : Workers
         """
         indices = [part for split in self.splits for part in split]
-        large = [self.options[name] for name in _LARGE_OPTIONS if self.options[name]]
+        large = filter(None, self._large.values())
         workers.share([self.X, *([] if self.y is None else [self.y]), *indices, *large])
         n_steps = 0
         if self.resource.all_rows and not self.callbacks.listening:
@@ -127,7 +129,7 @@ class CrossValidation:
             "candidate_progress": (trial.number, n_trials),
             "return_estimator": self.measure is not None
             or (continuation is not None and step + 1 < self.resource.n_steps),
-            **{name: value for name, value in self.options.items() if name not in _LARGE_OPTIONS},
+            **self._small,
             **context,
         }
         shared = self._shared(self.resource.rows(train, fold, step), test)
@@ -145,8 +147,7 @@ class CrossValidation:
         )
 
     def _shared(self, train, test):
-        large = {name: self.options[name] for name in _LARGE_OPTIONS}
-        return {"X": self.X, "y": self.y, "train": train, "test": test, **large}
+        return {"X": self.X, "y": self.y, "train": train, "test": test, **self._large}
 
 
 @dataclass

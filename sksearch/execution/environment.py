@@ -1,7 +1,7 @@
 """What estimators of a kind need before, around and after their fits."""
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 
 class Environment:
@@ -46,9 +46,8 @@ class Environment:
             )
         yield n_jobs
 
-    @contextmanager
     def around(self, fit, estimator):
-        """Prepare for one fit and its scoring, and tidy up.
+        """Return a context manager that prepares for one fit and its scoring, and tidies up.
 
         Parameters
         ----------
@@ -63,7 +62,7 @@ class Environment:
         details : dict of str to object
             More results, known when the context is left: columns of ``cv_results_``, per fold.
         """
-        yield {}, {}
+        return nullcontext(({}, {}))
 
     @contextmanager
     def around_refit(self, seed):

@@ -37,6 +37,8 @@ class Trial:
     ----------
     steps : list of dict of int to dict
         Results of ``_fit_and_score`` by fold, for each step that was finished.
+    folds : dict of int to dict
+        The latest result of every fold, in the order of folds: a mean is the same in its last digit.
     models : dict of int to estimator
         Estimators that the last step fitted, by fold, where the next step goes on with them.
     wall_time : float
@@ -56,6 +58,7 @@ class Trial:
     point: np.ndarray
     n_steps: int = 1
     steps: list = field(default_factory=list)
+    folds: dict = field(default_factory=dict)
     models: dict = field(default_factory=dict)
     wall_time: float = 0.0
     timed_out: bool = False
@@ -84,19 +87,19 @@ class Trial:
 
     def revise(self, function):
         """Replace every result of its steps by what a function makes of it."""
-        self.steps = [{fold: function(result) for fold, result in step.items()} for step in self.steps]
+        steps, self.steps, self.folds = self.steps, [], {}
+        for step in steps:
+            self._append({fold: function(result) for fold, result in step.items()})
 
     def finish_step(self, results):
         """Take all results of a step."""
-        self.steps.append(results)
+        self._append(results)
         self._results = {}
         self.running = False
 
-    @property
-    def folds(self):
-        """The latest result of every fold, in the order of folds: a mean is the same in its last digit."""
-        latest = {fold: result for step in self.steps for fold, result in step.items()}
-        return dict(sorted(latest.items()))
+    def _append(self, results):
+        self.steps.append(results)
+        self.folds = dict(sorted((self.folds | results).items()))
 
     @property
     def failed(self):
@@ -128,7 +131,8 @@ class Trial:
             return means if np.isfinite(means).all() else np.full(len(metric), -np.inf)
         if self.failed:
             return -np.inf
-        mean = float(np.mean([_pick(result, metric) for result in self.folds.values()]))
+        scores = [_pick(result, metric) for result in self.folds.values()]
+        mean = float(np.add.reduce(scores) / len(scores))  # as np.mean, in a fraction of its time
         return mean if isfinite(mean) else -np.inf
 
     @property

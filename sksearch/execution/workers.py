@@ -337,9 +337,8 @@ def _limited(seconds, search_process, report, fit, **shared):
     if elsewhere and threading.current_thread() is threading.main_thread():
         _settle_in(_parent(search_process))
     start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        if seconds is not None and elsewhere:
-            stack.enter_context(WATCHDOG.limit(seconds + GRACE, report))
+    watched = seconds is not None and elsewhere
+    with WATCHDOG.limit(seconds + GRACE, report) if watched else contextlib.nullcontext():
         try:
             number, fold, result, spent = fit.run() if seconds is None else run_interrupted(fit, seconds)
         except KeyboardInterrupt:

@@ -103,7 +103,7 @@ class Optimizer(ABC):
         points = np.asarray(points, float).reshape(len(points), self.space.n_columns)
         values = np.asarray(values, float)
         noise = np.zeros(len(values)) if noise is None else np.asarray(noise, float)
-        if np.isnan(values).any() or np.isposinf(values).any():
+        if not (values < np.inf).all():
             raise ValueError(f"Values must be finite, or -inf for a failure, got {values}.")
         if not (noise >= 0).all():
             raise ValueError(f"Variances must not be negative or NaN, got {noise}.")
@@ -118,18 +118,19 @@ class Optimizer(ABC):
             raise ValueError(f"Values have the shape {values.shape}, those before {self.values.shape}.")
         if values.ndim > 1:
             values = np.where(np.isfinite(values).all(axis=1, keepdims=True), values, -np.inf)
-        keys, new = [self._key(point) for point in points], []
-        for i, key in enumerate(keys):
+        rows, new = [], []
+        for i, point in enumerate(points):
+            key = self._key(point)
             self._pending.pop(key, None)
             if key not in self._told:
-                self._told[key] = len(self._told)
                 new.append(i)
+            rows.append(self._told.setdefault(key, len(self._told)))
         if new:
             self.points = np.concatenate([self.points, points[new]])
             self.values = np.concatenate([self.values, values[new]])
             self.noise = np.concatenate([self.noise, noise[new]])
-        rows = [self._told[key] for key in keys]
-        self.values[rows], self.noise[rows] = values, noise
+        if len(new) < len(rows):
+            self.values[rows], self.noise[rows] = values, noise
         self._keys = {name: key for name, key in self._keys.items() if key in self._pending}
 
     def note(self, point, measured):  # noqa: B027 - most algorithms need no more than values

@@ -14,20 +14,25 @@ class _OneThread:
     def __init__(self):
         self._lock = threading.Lock()
         self._n_inside = 0
-        self._controller = None  # looks for libraries on the disk: once, and not on import
+        self._libraries = None  # looked for on the disk: once, and not on import
 
     def __enter__(self):
         with self._lock:
             if self._n_inside == 0:
-                self._controller = self._controller or ThreadpoolController()
-                self._limits = self._controller.limit(limits=1, user_api="blas")
+                if self._libraries is None:
+                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                # One by one: threadpoolctl's own limit gathers all it can tell of every library each time.
+                self._n_threads = [library.num_threads for library in self._libraries]
+                for library in self._libraries:
+                    library.set_num_threads(1)
             self._n_inside += 1
 
     def __exit__(self, *exception):
         with self._lock:
             self._n_inside -= 1
             if self._n_inside == 0:
-                self._limits.restore_original_limits()
+                for library, n_threads in zip(self._libraries, self._n_threads, strict=True):
+                    library.set_num_threads(n_threads)
 
 
 one_thread = _OneThread()

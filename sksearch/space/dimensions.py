@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import pairwise
 from math import inf, isclose, log10
 from numbers import Integral as IntegralNumber
@@ -182,13 +183,22 @@ class Interval(Dimension):
     def nearest(self, value):
         return min(max(value, self.low), self.high) if is_number(value) and value == value else None
 
-    def _scale(self, value):
-        if self.prior == "log-uniform":
-            return np.log(value)
-        return value if type(value) is float else np.asarray(value, float)
+    @cached_property
+    def _edges(self):
+        """Where the unit interval begins and ends, on the scale."""
+        return self._scale(float(self.low)), self._scale(float(self.high))
 
-    def _unscale(self, position):
-        return np.exp(position) if self.prior == "log-uniform" else position
+    def _scale(self, values):
+        return np.log(values) if self.prior == "log-uniform" else values
+
+    def _to_unit(self, values):
+        low, high = self._edges
+        return (self._scale(values) - low) / (high - low)
+
+    def _from_unit(self, positions):
+        low, high = self._edges
+        scaled = low + positions * (high - low)
+        return np.exp(scaled) if self.prior == "log-uniform" else scaled
 
 
 class Real(Interval):
@@ -239,21 +249,19 @@ class Real(Interval):
         return float(min(max(value, self.low), self.high))
 
     def encode(self, value):
-        low, high = self._scale(self.low), self._scale(self.high)
-        return np.clip((self._scale([value]) - low) / (high - low), *self._ends)
+        return np.clip(self._to_unit(np.array([value], float)), *self._ends)
 
     def decode(self, point):
-        low, high = self._scale(float(self.low)), self._scale(float(self.high))
         position = min(max(float(point[0]), self._ends[0]), self._ends[1])  # NumPy's own scalars are slow
         if position in (0.0, 1.0):  # as the bounds are written: logarithms are not exact enough
             return float(self.high if position else self.low)
-        value = self._unscale(low + position * (high - low))
         # Without the last digit, which is the logarithm's: 0.1, and not 0.10000000000000006.
-        value = float(f"{value:.{max(15, self._digits)}g}")
+        value = float(f"{self._from_unit(position):.{max(15, self._digits)}g}")
         return float(min(max(value, self.low), self.high))
 
     def slope(self, point):
-        steepness = float(self._scale(self.high) - self._scale(self.low))
+        low, high = self._edges
+        steepness = float(high - low)
         return np.array([steepness * self.decode(point) if self.prior == "log-uniform" else steepness])
 
     def snap(self, points):
@@ -311,32 +319,27 @@ class Integer(Interval):
         # A real number may mean something else: a share where integers are counts.
         return super().nearest(value) if isinstance(value, IntegralNumber) or value in (inf, -inf) else None
 
+    @cached_property
     def _edges(self):
         # Half a step beyond the bounds: every integer owns an interval around itself.
         return self._scale(self.low - 0.5), self._scale(self.high + 0.5)
 
     def encode(self, value):
-        low, high = self._edges()
-        return (self._scale([value]) - low) / (high - low)
+        return self._to_unit(np.array([value], float))
 
     def decode(self, point):
-        low, high = self._edges()
-        value = self._unscale(low + min(max(float(point[0]), 0.0), 1.0) * (high - low))
+        value = self._from_unit(min(max(float(point[0]), 0.0), 1.0))
         return min(max(round(float(value)), self.low), self.high)
 
     def _round(self, points):
-        low, high = self._edges()
-        values = self._unscale(low + np.minimum(np.maximum(points, 0.0), 1.0) * (high - low))
+        values = self._from_unit(np.minimum(np.maximum(points, 0.0), 1.0))
         return np.minimum(np.maximum(np.rint(values), self.low), self.high)
 
     def snap(self, points):
-        low, high = self._edges()
-        return (self._scale(self._round(points)) - low) / (high - low)
+        return self._to_unit(self._round(points))
 
     def steps(self, points):
-        low, high = self._edges()
-        values = np.clip(self._round(points) + [-1, 1], self.low, self.high)
-        return ((self._scale(values) - low) / (high - low))[..., None]
+        return self._to_unit(np.clip(self._round(points) + [-1, 1], self.low, self.high))[..., None]
 
     def values(self):
         return list(range(self.low, self.high + 1))

@@ -183,12 +183,15 @@ class Space:
         params : dict
             Values by parameter name, names sorted.
         """
-        index = int(self._branch_indices(np.asarray(point)[None])[0])
+        index = self._branch_index(point)
         branch, columns = self.branches[index], self._columns[index]
         return {
             name: dim.values()[0] if columns[name] is None else dim.decode(point[columns[name]])
             for name, dim in branch.items()
         }
+
+    def _branch_index(self, point):
+        return self._choice.decode(point) if self._offset else 0
 
     def _branch_indices(self, points):
         if not self._offset:
@@ -217,7 +220,7 @@ class Space:
         ValueError
             If a derivative has another length than the parameter: the user wrote a wrong one.
         """
-        index = int(self._branch_indices(point[None])[0])
+        index = self._branch_index(point)
         slope = np.full(self.n_columns, np.nan)
         for name, derivative in gradient.items():
             if (columns := self._columns[index].get(name)) is not None:
@@ -247,7 +250,7 @@ class Space:
         widths : ndarray of shape (n_columns,)
             NaN where the scale of a coordinate is not logarithmic.
         """
-        index = int(self._branch_indices(point[None])[0])
+        index = self._branch_index(point)
         widths = np.full(self.n_columns, np.nan)
         for name, columns in self._columns[index].items():
             dimension = self.branches[index][name]
@@ -336,7 +339,8 @@ class Space:
 
     def key_of(self, params):
         """Hashable identity of a parameter setting that the space holds, see `key`."""
-        branch = self.branches[self._branch_of(params)]
+        # Points of one branch are what is asked about for every proposal.
+        branch = self.branches[self._branch_of(params) if self._offset else 0]
         return tuple((name, dimension.identity(params[name])) for name, dimension in branch.items())
 
     def neighbors(self, point):

@@ -77,20 +77,18 @@ class Vector(Interval):
         return tuple(inside.tolist()) if inside.ndim else float(inside)
 
     def encode(self, value):
-        low, high = self._scale(self.low), self._scale(self.high)
-        values = np.broadcast_to(np.asarray(value, float), self.n)
-        return self.snap((self._scale(values) - low) / (high - low))
+        return self.snap(self._to_unit(np.broadcast_to(np.asarray(value, float), self.n)))
 
     def decode(self, point):
         return tuple(self._values(point).tolist())
 
     def _values(self, point):
-        low, high = self._scale(self.low), self._scale(self.high)
-        values = self._unscale(low + self.snap(np.asarray(point, float)) * (high - low))
+        values = self._from_unit(self.snap(np.asarray(point, float)))
         return np.minimum(np.maximum(values, self.low), self.high)
 
     def slope(self, point):
-        steepness = np.full(self.n, float(self._scale(self.high) - self._scale(self.low)))
+        low, high = self._edges
+        steepness = np.full(self.n, float(high - low))
         return steepness * self._values(point) if self.prior == "log-uniform" else steepness
 
     def snap(self, points):
