@@ -57,7 +57,7 @@ def identity(value, digits=12):
         return ("float", f"{float(value):.{digits}g}")  # NaN differs from itself, a text does not
     if isinstance(value, (list, tuple)):
         if {bool, np.bool_}.issuperset(map(type, value)):  # a subset of many columns
-            return (type(value).__name__, "bool", bytes(value))
+            return (type(value).__name__, "bool", np.array(value, bool).tobytes())
         return (type(value).__name__, tuple(identity(item, digits) for item in value))
     if isinstance(value, dict):
         items = ((identity(key), identity(item)) for key, item in value.items())

@@ -42,6 +42,14 @@ def test_a_scalar_of_numpy_is_what_python_has_for_it(numpys, pythons):
     assert [dimension.decode(point) for point in steps if (point != start).any()] == [None]
 
 
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_masks_of_numpys_booleans_are_those_of_pythons(kind):
+    mask = X.std(axis=0) > 0.5
+    assert identity(kind(mask)) == identity(kind(mask.tolist())) != identity(kind(~mask))
+    assert identity(kind([])) == identity(kind([]))
+    assert kind(mask.tolist()) in Categorical([kind(mask), None])
+
+
 @pytest.mark.parametrize(
     ("value", "other"),
     [
