@@ -22,6 +22,9 @@ _N_ARMS_KEPT = 2
 # losses have kinks, were worse for it.
 _MOST_MODELLED = 2
 
+# So many starts in a row where the search has started before: a range of few floats has no others.
+_MOST_IN_VAIN = 100
+
 # A derivative that is further than this from a finite difference, relatively, is not believed.
 _MOST_DISAGREEMENT = 0.2
 
@@ -105,6 +108,7 @@ class DescentOptimizer(Optimizer):
         self._chosen = {}  # where models have said to go
         self._rough = set()  # when they could not, for the surface is no smooth one
         self._distrusted = False
+        self._in_vain = False
 
     def expect(self, point):
         super().expect(point)
@@ -146,7 +150,7 @@ class DescentOptimizer(Optimizer):
             return None
         if len(wanted := self._propose()):
             return next((point for point in wanted if self._is_new(point)), None)
-        self.finished = self.space.size == np.inf
+        self.finished = self.space.size == np.inf and not self._in_vain
         return None if self.finished else self._anything_new()
 
     def _propose(self):
@@ -181,12 +185,18 @@ class DescentOptimizer(Optimizer):
         # Other starts in the same place would be no starts.
         again = [arm for arm in arms if arm.n_free > sum(len(columns) for columns in arm.vectors)]
         n_first, n_descents = len(starts) if len(arms) > 1 else 1, 0
+        begun, n_in_vain = set(), 0
         while n_descents < n_first + self.n_restarts:
             if not starts:
                 if not again:
                     return
                 starts = self._more_starts(again, n_descents)
             arm, start = starts.pop(0)
+            n_in_vain = n_in_vain + 1 if (key := self.space.key(start)) in begun else 0
+            if n_in_vain > _MOST_IN_VAIN:
+                self._in_vain = True
+                return
+            begun.add(key)
             if self._slope(arm, start).any():
                 self._descend(arm, start)
             n_descents += 1

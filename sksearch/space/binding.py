@@ -50,7 +50,8 @@ def _alternatives(branch, names):
     tried = [
         {name: value}
         for name, dimension in branch.items()
-        if isinstance(dimension, Categorical) and any(n.startswith(f"{name}__") for n in names)
+        if isinstance(dimension, Categorical) and dimension.size > 1
+        if any(n.startswith(f"{name}__") for n in names)
         for value in dimension.categories
     ]
     return tried or [{}]

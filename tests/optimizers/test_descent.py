@@ -194,3 +194,11 @@ def test_scores_that_cross_zero_are_descended_to_their_best(seed):
     assert optimizer.finished
     assert max(values) > 0
     assert min(values) + 0.5 * steep.min() < 1e-3 * steep.min()
+
+
+@pytest.mark.parametrize("derivatives", [True, False])
+def test_a_range_of_two_floats_ends_the_search(derivatives):
+    space = Space({"a": (1.0, float(np.nextafter(1.0, 2.0)))})
+    optimizer, values = run(make(space), 20, lambda p: (p["a"], {"a": 1.0}), derivatives)
+    assert len(values) == len({space.decode(point)["a"] for point in optimizer.points}) == 2
+    assert not optimizer.finished  # all there is was asked, and more was wanted
