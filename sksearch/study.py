@@ -104,9 +104,8 @@ class Study:
     def propose(self):
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
         self.ran_out = False
-        if self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting):
-            return None
-        if (trial := self._next()) is None:
+        is_late = self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting)
+        if (trial := self._recorded() if is_late else self._next()) is None:
             return None
         trial.running, trial.n_fits = True, len(self._resource.folds(trial))
         trial.proposal, self._n_proposed = self._n_proposed, self._n_proposed + 1
@@ -130,6 +129,16 @@ class Study:
                     if not trial.running:  # what it has has to be reported first
                         return None
         return self._contender() or self._new() or self._contender(last=True)
+
+    def _recorded(self):
+        """Return a trial whose next step the journal has, None where there is none: that takes no time."""
+        for point, step in () if self._journal is None else self._journal.due(np.inf):
+            if step == 0:
+                return self._new(np.frombuffer(point))
+            trial = self._begun.get(point)
+            if trial is not None and len(trial.steps) == step:
+                return trial if trial.number in self._waiting else None
+        return None
 
     def _out_of_time(self):
         return time.monotonic() > self._deadline
@@ -172,12 +181,15 @@ class Study:
                 self._foreseen = rows, self._resource.forecast(rows, similarity)
         return self._foreseen
 
-    def _new(self):
-        """Begin a new trial, None where none is left to begin."""
+    def _new(self, recorded=None):
+        """Begin a new trial, at a recorded point if one is given; None where none is left to begin."""
         stalled = self._patience is not None and self._n_since_best >= self._patience
         if stalled or len(self._trials) >= self.n_iter:
             return None
-        if self._queue:
+        if recorded is not None:
+            params = self._space.decode(recorded)
+            params, point = self._queue.pop(self._space.key_of(params), (params, recorded))
+        elif self._queue:
             params, point = self._queue.pop(next(iter(self._queue)))
             self.optimizer.expect(point)
         elif len(asked := self._put_off or self.optimizer.ask(1)):

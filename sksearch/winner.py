@@ -51,11 +51,7 @@ class WinnerMixin:
 
     def _eligible(self, results):
         """Return the rows that may win, all of them if there are none, and their results."""
-        rows = np.flatnonzero(self._may_win(results))
-        if len(rows) in (0, len(results["params"])):
-            return np.arange(len(results["params"])), results
-        columns = {name: column[rows] for name, column in results.items() if name != "params"}
-        return rows, columns | {"params": [results["params"][row] for row in rows]}
+        return _only(results, self._may_win(results))
 
     def _select(self, results):
         if not self.refit and self.multimetric_:
@@ -63,7 +59,9 @@ class WinnerMixin:
         metric = self._named_metric() if self.multimetric_ else "score"
         rule = rule_of(self.refit)
         if rule is None and callable(self.refit):
-            self.best_index_ = self._select_best_index(self.refit, metric, results)
+            # What was dropped has no score to compare: to a user's argmax, NaN is the highest.
+            rows, complete = _only(results, results["status"] != "stopped")
+            self.best_index_ = int(rows[self._select_best_index(self.refit, metric, complete)])
         else:
             rows, eligible = self._eligible(results)
             best = rows[self._select_best_index(rule or self.refit, metric, eligible)]
@@ -125,6 +123,15 @@ class WinnerMixin:
         if getattr(self, "multimetric_", False):
             named.refit = self._named_metric() or self.refit
         return super(WinnerMixin, named).score(X, y, **params)
+
+
+def _only(results, chosen):
+    """Return the rows that are chosen, all of them if there are none, and their results."""
+    rows = np.flatnonzero(chosen)
+    if len(rows) in (0, len(chosen)):
+        return np.arange(len(chosen)), results
+    columns = {name: column[rows] for name, column in results.items() if name != "params"}
+    return rows, columns | {"params": [results["params"][row] for row in rows]}
 
 
 def corrected_score(cv_results_, metric, rule=None, *, folds_apart=None):

@@ -159,6 +159,28 @@ def test_candidates_that_were_dropped_never_win():
     assert np.isfinite(search.best_score_corrected_)
 
 
+def test_a_callable_chooses_among_those_that_were_run_to_their_end():
+    rng = np.random.default_rng(0)
+    table = np.sort(rng.uniform(0.3, 0.9, 30))[:, None] + 0.01 * rng.standard_normal((30, 5))
+
+    def lowest_row_of_the_better_half(cv_results_):
+        means = cv_results_["mean_test_score"]
+        assert np.isfinite(means).all()
+        assert len(cv_results_["params"]) == len(means)
+        good = np.flatnonzero(means >= np.median(means))
+        return good[cv_results_["param_row"][good].argmin()]
+
+    found = search_table(table.tolist(), resource="folds", n_iter=25, refit=lowest_row_of_the_better_half)
+    results = found.cv_results_
+    assert "stopped" in results["status"]
+    assert len(results["params"]) == 25
+    whole = np.flatnonzero(results["status"] == "ok")
+    means = results["mean_test_score"]
+    good = whole[means[whole] >= np.median(means[whole])]
+    assert found.best_params_ == {"row": min(results["param_row"][good])}
+    assert results["params"][found.best_index_] == found.best_params_
+
+
 def test_it_is_also_a_refit_of_grid_search():
     rule = OneStandardError(simplicity=SIMPLE)
     theirs = GridSearchCV(DecisionTreeClassifier(random_state=0), TREES, refit=rule).fit(X, y)

@@ -4,9 +4,11 @@ import contextlib
 import faulthandler
 import os
 import signal
+import tempfile
 import threading
 import time
 from numbers import Real
+from pathlib import Path
 
 # Seconds after which a fit that an interrupt did not end is interrupted again, and its worker process ended.
 GRACE = 1.0
@@ -65,6 +67,33 @@ class Watchdog:
 
 BEGUN = "begun\n"
 WATCHDOG = Watchdog()
+NOWHERE = Path(os.devnull)  # where there is no room on the disk for a report
+
+
+def folder_for_reports():
+    """Return a context manager: a new folder, or None where none can be made."""
+    try:
+        return tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    except OSError:
+        return contextlib.nullcontext()
+
+
+def new_report(folder, name):
+    """Return the path of a new file for a watchdog's report, `NOWHERE` if it can not be made."""
+    if folder is not None:
+        with contextlib.suppress(OSError):
+            report = Path(folder, name)
+            report.touch()
+            return report
+    return NOWHERE
+
+
+def words_of(report):
+    """Read a report, "" if it is gone."""
+    try:
+        return report.read_text()
+    except OSError:
+        return ""
 
 
 class _TimeIsUp(BaseException):

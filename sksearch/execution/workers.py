@@ -6,14 +6,12 @@ import multiprocessing
 import os
 import platform
 import stat
-import tempfile
 import threading
 import time
 import warnings
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, wait
 from functools import cache
-from pathlib import Path
 from traceback import format_exception
 
 from joblib import effective_n_jobs
@@ -22,7 +20,17 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from sksearch._compat import ProcessPoolExecutor, cloudpickle
 from sksearch.execution.clusters import backend_for, has_own_workers, lost_worker_errors, run_in_threads
-from sksearch.execution.time_limit import BEGUN, GRACE, WATCHDOG, check_fit_timeout, run_interrupted
+from sksearch.execution.time_limit import (
+    BEGUN,
+    GRACE,
+    NOWHERE,
+    WATCHDOG,
+    check_fit_timeout,
+    folder_for_reports,
+    new_report,
+    run_interrupted,
+    words_of,
+)
 
 try:
     import fcntl
@@ -159,7 +167,7 @@ class Workers:
             else:
                 yield self._task(fit)
 
-    def _task(self, fit, report=os.devnull):
+    def _task(self, fit, report=str(NOWHERE)):
         return delayed(_limited)(self._fit_timeout, _this_process(), report, fit, **fit.shared)
 
     def _run_side_by_side(self, fits):
@@ -169,7 +177,7 @@ class Workers:
         """
         waiting, running, idle, lost = deque(fits), {}, [], []
         n_at_once = effective_n_jobs(self._options["n_jobs"])
-        with tempfile.TemporaryDirectory() as folder:
+        with folder_for_reports() as folder:
             try:
                 while waiting or running:
                     while waiting and len(running) < n_at_once:
@@ -177,8 +185,7 @@ class Workers:
                         if fit.number in self._dead:
                             yield self._give_up(fit)
                             continue
-                        report = Path(folder, f"{fit.number}-{fit.fold}")
-                        report.touch()
+                        report = new_report(folder, f"{fit.number}-{fit.fold}")
                         process = idle.pop() if idle else ProcessPoolExecutor(1)
                         future = self._submit(process, fit, report)
                         running[future] = process, fit, report, time.perf_counter()
@@ -189,7 +196,7 @@ class Workers:
                             outcome = future.result()
                         except lost_worker_errors():
                             process.shutdown(kill_workers=True)
-                            if self._is_late(report.read_text()):
+                            if self._is_late(words_of(report)):
                                 yield self._bury(fit, late=True, seconds=time.perf_counter() - start)
                             else:
                                 lost.append(fit)
@@ -208,9 +215,8 @@ class Workers:
     def _run_alone(self, fit):
         start, on_cluster = time.perf_counter(), not has_own_workers()
         why = "a crash, or the system ended it for its memory."
-        with tempfile.TemporaryDirectory() as folder:
-            report = Path(folder, "report")
-            report.touch()
+        with folder_for_reports() as folder:
+            report = new_report(folder, "report")
             try:
                 if on_cluster:
                     # Two workers for one fit: with one, joblib would run it, and die with it, right here.
@@ -221,10 +227,11 @@ class Workers:
             except lost_worker_errors() as error:
                 if lines := str(error.__cause__ or "").strip(' \n"').splitlines():
                     why = f"it could not read what it was sent, {lines[-1]}"
-            words = report.read_text()
+            words = words_of(report)
         seconds = time.perf_counter() - start
         late = self._is_late(words)
-        if not words and on_cluster:  # a worker on another machine can not write here, and the time has to do
+        # A worker on another machine can not write here, none can on a full disk, and the time has to do.
+        if not words and (on_cluster or report == NOWHERE):
             late = self._fit_timeout is not None and seconds >= self._fit_timeout
         return self._bury(fit, late, why, seconds)
 

@@ -84,6 +84,18 @@ def test_a_finished_search_is_repeated_without_a_fit_and_with_the_same_results(t
     assert "failed" in again.cv_results_["status"]
 
 
+@pytest.mark.parametrize("resource", [None, "folds"])
+@pytest.mark.parametrize("executor", ["rounds", "stream"])
+def test_what_is_recorded_is_there_also_where_there_is_no_time_for_more(tmp_path, executor, resource):
+    journal = tmp_path / "journal.jsonl"
+    settings = {"n_iter": 10, "executor": executor, "resource": resource}
+    first = search(journal, **settings).fit(X, y)
+    settings["n_iter"] = 20  # there would be more to try
+    again = search(journal, timeout=1e-9, **settings).fit(X, y)
+    same_results(first, again)
+    assert again.best_params_ == first.best_params_
+
+
 class CountingScaler(StandardScaler):
     fits: list = []
 

@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -671,6 +672,18 @@ class Harmless(Faulty):
 def test_a_time_limit_needs_no_room_on_the_disk():
     with WATCHDOG.limit(60, "/dev/full"):
         pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "fit_timeout", "status"), [("exit", None, "failed"), ("c code", 0.5, "timeout")]
+)
+def test_where_no_temporary_file_can_be_made_faults_are_rows_nevertheless(
+    tmp_path, monkeypatch, fault, fit_timeout, status
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "removed"))
+    with pytest.warns(FitFailedWarning):
+        search = faulty_search(["none", fault], Rounds(fit_timeout=fit_timeout), n_jobs=2).fit(X, y)
+    assert search.cv_results_["status"].tolist() == ["ok", status]
 
 
 def test_an_error_that_can_not_be_sent_is_said_in_words():
