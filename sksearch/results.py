@@ -110,10 +110,15 @@ def best_first(results, names, metrics=()):
     column = next((column for column in columns if column in results), None)
     if column is None or "params" not in results:
         raise ValueError(
-            "initial_params is a dict, but not the cv_results_ of a search: write a list of settings, "
-            "[{...}, ...]."
+            f"initial_params is a {type(results).__name__}, but not the cv_results_ of a search: write a "
+            "list of settings, [{...}, ...]."
+        )
+    params = np.asarray(results["params"])
+    if params.ndim != 1 or not all(isinstance(setting, dict) for setting in params):
+        raise ValueError(
+            "initial_params has no dicts as params, as cv_results_ that were written to a text file and read "
+            "again: keep them by joblib.dump, or write a list of settings, [{...}, ...]."
         )
     scores = np.asarray(results[column], float)
     rows = [row for row in np.argsort(-scores, kind="stable") if np.isfinite(scores[row])]
-    params = np.asarray(results["params"])
     return [{k: v for k, v in params[row].items() if k in names} for row in rows]

@@ -96,6 +96,9 @@ def test_an_earlier_search_can_be_gone_on_from(make):
     assert search.best_score_ >= earlier.best_score_
     with pytest.raises(ValueError, match="not the cv_results_ of a search"):
         make(TREE, SPACE, initial_params={"max_depth": 3}).fit(X, y)
+    as_text = earlier.cv_results_ | {"params": [str(params) for params in earlier.cv_results_["params"]]}
+    with pytest.raises(ValueError, match="has no dicts as params, as cv_results_ that were written"):
+        make(TREE, SPACE, initial_params=as_text).fit(X, y)
 
 
 def test_of_an_earlier_search_what_failed_and_what_is_not_searched_is_left_out():

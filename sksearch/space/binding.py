@@ -29,7 +29,7 @@ def check_names(space, estimator, resource=None):
         for choices in _alternatives(branch, [*branch, resource or ""]):
             params = first | choices
             if params and (error := _why_not_settable(estimator, params)) is not None:
-                _raise_about_names(estimator, params, choices, error)
+                _raise_about_names(space, branch, estimator, params, choices, error)
             _check_resource(estimator, params, resource or "")
 
 
@@ -50,8 +50,7 @@ def _alternatives(branch, names):
     tried = [
         {name: value}
         for name, dimension in branch.items()
-        if isinstance(dimension, Categorical) and dimension.size > 1
-        if any(n.startswith(f"{name}__") for n in names)
+        if isinstance(dimension, Categorical) and any(n.startswith(f"{name}__") for n in names)
         for value in dimension.categories
     ]
     return tried or [{}]
@@ -65,8 +64,9 @@ def _why_not_settable(estimator, params):
     return None
 
 
-def _raise_about_names(estimator, params, choices, error):
+def _raise_about_names(space, branch, estimator, params, choices, error):
     """Raise about the name at fault, if one is; a value that is refused is the failure of a candidate."""
+    given = estimator
     parents = {
         name: value for name, value in params.items() if any(n.startswith(f"{name}__") for n in params)
     }
@@ -80,10 +80,16 @@ def _raise_about_names(estimator, params, choices, error):
             continue
         step = next(iter(choices), None)
         if step is not None and name.startswith(f"{step}__"):
-            message = (
-                f"Parameter {name!r} does not exist when {step}={choices[step]!r}; write each alternative "
-                "with its own parameters as a separate dict, in a list of dicts."
-            )
+            if not _exists_with_another(space, given, step, name, value):
+                inside = sorted(n for n in valid if n.startswith(f"{step}__"))
+                hint = did_you_mean(name, inside, f"there are {inside}.")
+            elif branch[step].size > 1:
+                hint = (
+                    "write each alternative with its own parameters as a separate dict, in a list of dicts."
+                )
+            else:
+                hint = "leave it out of this dict."
+            message = f"Parameter {name!r} does not exist when {step}={choices[step]!r}; {hint}"
         elif (
             missing := next((prefix for prefix in _prefixes(name) if prefix not in valid), None)
         ) is not None:
@@ -97,6 +103,13 @@ def _raise_about_names(estimator, params, choices, error):
             hint = did_you_mean(name, valid, f"the valid names are {sorted(valid)}.")
             message = f"{kind} has no parameter {name!r}; {hint}"
         raise ValueError(message) from error
+
+
+def _exists_with_another(space, estimator, step, name, value):
+    """Whether a parameter exists with another choice of the step, in whichever branch."""
+    dimensions = (branch[step] for branch in space.branches if isinstance(branch.get(step), Categorical))
+    choices = (choice for dimension in dimensions for choice in dimension.categories)
+    return any(_why_not_settable(estimator, {step: choice, name: value}) is None for choice in choices)
 
 
 def _prefixes(name):

@@ -2,7 +2,7 @@
 
 import pickle
 import sys
-from numbers import Integral, Real
+from enum import Enum
 from operator import attrgetter
 
 import joblib
@@ -51,9 +51,11 @@ def identity(value, digits=12):
         return (type(value).__name__, value)
     if isinstance(value, bool):
         return ("bool", value)
-    if type(value) is int or (type(value) is not float and isinstance(value, Integral)):
+    if isinstance(value, Enum):  # some are integers too
+        return ("enum", type(value), value.name, identity(value.value))
+    if isinstance(value, int):
         return ("int", int(value))
-    if type(value) is float or isinstance(value, Real):  # abstract classes are slow to ask
+    if isinstance(value, (float, np.floating)):  # a long one has no other in Python
         return ("float", f"{float(value):.{digits}g}")  # NaN differs from itself, a text does not
     if isinstance(value, (list, tuple)):
         if {bool, np.bool_}.issuperset(map(type, value)):  # a subset of many columns

@@ -162,14 +162,22 @@ class Space:
 
     def why_not(self, params):
         """Say in a sentence why a parameter setting is not in the space."""
-        closest = min(self.branches, key=lambda branch: len(branch.keys() ^ params.keys()))
-        if missing := sorted(closest.keys() - params.keys()):
+        names = params.keys() - self._beside
+
+        def outside(branch):
+            return [name for name in branch if name in names and params[name] not in branch[name]]
+
+        def distance(branch):
+            other = [name for name in outside(branch) if not branch[name].ordered]
+            return len(branch.keys() ^ names), len(other), len(outside(branch))
+
+        closest = min(self.branches, key=distance)
+        if missing := sorted(closest.keys() - names):
             return f"give a value for {missing}."
-        if unknown := sorted(params.keys() - closest.keys()):
+        if unknown := sorted(names - closest.keys()):
             return f"{unknown} are not searched here; remove them."
-        outside = {name: params[name] for name in closest if params[name] not in closest[name]}
-        name, value = next(iter(outside.items()))
-        return f"{name}={value!r} is not in {closest[name]!r}."
+        name = outside(closest)[0]
+        return f"{name}={params[name]!r} is not in {closest[name]!r}."
 
     def decode(self, point):
         """Map a point, canonical or not, to the parameter setting it stands for.

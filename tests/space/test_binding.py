@@ -35,7 +35,21 @@ PIPELINE = Pipeline([("scale", StandardScaler()), ("clf", SVC(C=2.0))])
         (PIPELINE, {"C": [1]}, r"Pipeline has no parameter 'C'; did you mean 'clf__C'\?"),
         (OneVsRestClassifier(SVC()), {"c": [1]}, r"no parameter 'c'; did you mean 'estimator__C'\?"),
         (TWO_STEPS, {"max_iter": [1]}, r"did you mean 'a__max_iter' or 'b__max_iter'\?"),
-        (PIPELINE, {"clf": [SVC()], "clf__gama": [1]}, r"'clf__gama'; did you mean 'clf__gamma'\?"),
+        (
+            PIPELINE,
+            {"clf": [SVC(), RandomForestClassifier()], "clf__gama": [1]},
+            r"'clf__gama' does not exist when clf=SVC\(\); did you mean 'clf__gamma'\?",
+        ),
+        (
+            PIPELINE,
+            {"clf": [SVC()], "clf__gama": [1]},
+            r"'clf__gama' does not exist when clf=SVC\(\); did you mean 'clf__gamma'\?",
+        ),
+        (
+            PIPELINE,
+            [{"clf": [SVC()], "clf__C": [1]}, {"clf": [RandomForestClassifier()], "clf__C": [1]}],
+            r"'clf__C' does not exist when clf=RandomForestClassifier\(\); leave it out of this dict",
+        ),
         (PIPELINE, [{"clf__C": [1]}, {"clf__gamm": [1]}], r"'clf__gamm'; did you mean 'clf__gamma'"),
     ],
 )

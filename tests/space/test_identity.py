@@ -1,6 +1,8 @@
+import enum
 import functools
 import pickle
 import sys
+from fractions import Fraction
 from types import ModuleType
 
 import numpy as np
@@ -67,6 +69,24 @@ def test_times_are_left_as_they_are(value, other):
         assert dimension.categories == [value, other]
         assert [v.dtype for v in dimension.categories] == [value.dtype] * 2
         assert dimension.decode(dimension.encode(other)) == other
+
+
+class Loss(enum.IntEnum):
+    HINGE = 1
+    LOG = 2
+
+
+class Link(enum.IntEnum):
+    LOGIT = 1
+
+
+def test_members_of_enumerations_and_fractions_are_not_the_number_that_they_equal():
+    values = [Loss.HINGE, Loss.LOG, Link.LOGIT, 1, 0.5, Fraction(1, 2)]
+    assert len({identity(value) for value in values}) == len(values)
+    assert all(identity(value) == identity(pickle.loads(pickle.dumps(value))) for value in values)
+    dimension = Categorical(values)
+    decoded = [dimension.decode(dimension.encode(value)) for value in values]
+    assert [repr(value) for value in decoded] == [repr(value) for value in values]
 
 
 def frozen(every):

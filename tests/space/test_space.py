@@ -313,3 +313,19 @@ def test_what_settings_have_beside_the_space_makes_no_difference():
     assert space.own({"C": 2.0, "max_iter": 9}) == {"C": 2.0}
     np.testing.assert_array_equal(space.encode({"C": 2.0, "max_iter": 9}), space.encode({"C": 2.0}))
     assert {"C": 2.0, "tol": 9} not in space
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({"kernel": "poly", "C": 5.0}, r"C=5.0 is not in Real\(0.1, 1.0"),
+        ({"kernel": "rbf", "C": 50.0}, r"C=50.0 is not in Real\(0.1, 10.0"),
+        ({"kernel": "poly"}, r"give a value for \['C'\]"),
+        ({"kernel": "rbf", "C": 50.0, "max_iter": 9}, r"C=50.0 is not in Real\(0.1, 10.0"),
+        ({"kernel": "rbf", "C": 5.0, "degree": 3}, r"\['degree'\] are not searched here"),
+    ],
+)
+def test_why_a_setting_is_not_in_the_space_is_said_of_the_branch_that_is_meant(params, why):
+    branches = [{"kernel": ["rbf"], "C": (0.1, 10.0)}, {"kernel": ["poly"], "C": (0.1, 1.0)}]
+    with pytest.raises(ValueError, match=why):
+        Space(branches, beside=["max_iter"]).encode(params)
