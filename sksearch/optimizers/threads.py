@@ -22,7 +22,7 @@ class _OneThread:
                 if self._libraries is None:
                     self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
                 # One by one: threadpoolctl's own limit gathers all it can tell of every library each time.
-                self._n_threads = [library.num_threads for library in self._libraries]
+                self._n_threads = [library.get_num_threads() for library in self._libraries]
                 for library in self._libraries:
                     library.set_num_threads(1)
             self._n_inside += 1
