@@ -177,7 +177,7 @@ class Study:
             def similarity(some):
                 return self.optimizer.similarity(points, points[some])
 
-            with one_thread:
+            with one_thread():
                 self._foreseen = rows, self._resource.forecast(rows, similarity)
         return self._foreseen
 

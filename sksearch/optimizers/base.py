@@ -62,7 +62,7 @@ class Optimizer(ABC):
             Fewer than n points where the space is exhausted.
         """
         asked = []
-        with one_thread:
+        with one_thread():
             while len(asked) < n and (point := self._next()) is not None:
                 self._pend(point)
                 asked.append(point)

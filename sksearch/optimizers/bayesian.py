@@ -130,7 +130,7 @@ class BayesianOptimizer(RandomOptimizer):
                 "pass frame.to_dict('records')."
             )
         points = np.reshape([self.space.encode(setting) for setting in settings], (-1, self.space.n_columns))
-        with one_thread:
+        with one_thread():
             gp = copy(self._gp)  # without the points that are pending, and without a trace in the search
             modelled = standardize(self.values, self.noise)
             mean, std = gp.condition(*self._representative(_MOST_CONDITIONED, *modelled)).predict(points)
@@ -142,7 +142,7 @@ class BayesianOptimizer(RandomOptimizer):
     def expect(self, point):
         """Take note of a point that was not asked, and learn as for one that was; see `Optimizer`."""
         if self.values.ndim == 1 and not self._is_initial() and self._can_model(self.values):
-            with one_thread:
+            with one_thread():
                 self._update_model(self.values)
         super().expect(point)
 
