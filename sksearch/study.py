@@ -105,7 +105,7 @@ class Study:
         """Return a trial whose next step is to be run; None when there is none, or none for now."""
         self.ran_out = False
         is_late = self._out_of_time() and self._trials and (np.isfinite(self._best) or not self._waiting)
-        if (trial := self._recorded() if is_late else self._next()) is None:
+        if (trial := self._next(is_late)) is None:
             return None
         trial.running, trial.n_fits = True, len(self._resource.folds(trial))
         trial.proposal, self._n_proposed = self._n_proposed, self._n_proposed + 1
@@ -114,31 +114,24 @@ class Study:
             self._recall(trial)
         return trial
 
-    def _next(self):
-        """Return the trial to go on, or to begin; None when there is none, or none for now."""
+    def _next(self, is_late):
+        """Return the trial to go on, or to begin; None when there is none, or none for now.
+
+        When it is late, only what is recorded is left, which takes no time, and nobody is asked.
+        """
         if self._journal is not None:
             # The search may take another course than the one recorded then (a stream, other workers, more
             # trials). What was evaluated is not lost: it comes before what is new.
-            for point, step in self._journal.due(self._n_proposed):
+            for point, step in self._journal.due(np.inf if is_late else self._n_proposed):
                 if step == 0:
-                    if (trial := self._new()) is not None:
+                    if (trial := self._new(np.frombuffer(point) if is_late else None)) is not None:
                         return trial
                 elif (trial := self._begun.get(point)) is not None and len(trial.steps) == step:
                     if trial.number in self._waiting:
                         return trial
                     if not trial.running:  # what it has has to be reported first
                         return None
-        return self._contender() or self._new() or self._contender(last=True)
-
-    def _recorded(self):
-        """Return a trial whose next step the journal has, None where there is none: that takes no time."""
-        for point, step in () if self._journal is None else self._journal.due(np.inf):
-            if step == 0:
-                return self._new(np.frombuffer(point))
-            trial = self._begun.get(point)
-            if trial is not None and len(trial.steps) == step:
-                return trial if trial.number in self._waiting else None
-        return None
+        return None if is_late else self._contender() or self._new() or self._contender(last=True)
 
     def _out_of_time(self):
         return time.monotonic() > self._deadline
